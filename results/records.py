@@ -1,0 +1,210 @@
+"""What is seen while measuring, as it is stored: turns, memory marks, problems, trials, and the run around them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from .histogram import Histogram
+from .ledger import Ledger
+
+SCHEMA_VERSION = 1
+
+
+class ProblemCode(StrEnum):
+    """Why a figure cannot be believed, or only with care."""
+
+    GENERATOR_LIMITED = "generator-limited"
+    ERRORS = "errors"
+    LEDGER_UNBALANCED = "ledger-unbalanced"
+    IMPOSSIBLE = "impossible"
+    NOISY_MACHINE = "noisy-machine"
+    SERVER_DIED = "server-died"
+    WORKER_COUNT = "worker-count"
+    SHARED_CORE = "shared-core"
+    FEW_SAMPLES = "few-samples"
+    NOT_STARTED = "not-started"
+    LOAD_LOST = "load-lost"
+    INTERRUPTED = "interrupted"
+
+
+class Severity(StrEnum):
+    """`invalid`: the figure is shown as invalid and compared with nothing. `warning`: it stands, with this beside it."""
+
+    INVALID = "invalid"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, with its figures. `target` and `scenario` are empty where it concerns the whole run."""
+
+    code: ProblemCode
+    message: str
+    target: str = ""
+    scenario: str = ""
+    severity: Severity = Severity.INVALID
+
+    def to_dict(self) -> dict[str, str]:
+        """As JSON."""
+        return {
+            "code": self.code.value,
+            "target": self.target,
+            "scenario": self.scenario,
+            "message": self.message,
+            "severity": self.severity.value,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, str]) -> "Problem":
+        """The problem that `to_dict` wrote."""
+        return cls(
+            ProblemCode(data["code"]), data["message"], data["target"], data["scenario"], Severity(data["severity"])
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Level:
+    """How hard a scenario presses: `concurrency` connections, and for the open loop a rate (requests/s), else 0."""
+
+    concurrency: int
+    rate_rps: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """Short form for file names and tables: ``c32``, or ``r500``."""
+        return f"r{self.rate_rps:g}" if self.rate_rps else f"c{self.concurrency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A short stretch in which one target got load.
+
+    `started_s` counts from the start of the run on the monotonic clock. `elapsed_s` runs from first send to last
+    answer. `target_cpu_s` is the CPU time of the target's whole process tree in it (None where it cannot be read),
+    `load_cpu_s` that of the load process. `reopened` counts kept-alive connections that had been closed while idle.
+    """
+
+    round: int
+    position: int
+    started_s: float
+    planned_s: float
+    elapsed_s: float
+    ledger: Ledger
+    target_cpu_s: float | None
+    load_cpu_s: float
+    reopened: int = 0
+
+    @property
+    def throughput_rps(self) -> float:
+        """Right answers per second of elapsed time."""
+        return self.ledger.ok / self.elapsed_s if self.elapsed_s > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryMark:
+    """Memory of a target's whole process tree at one moment. `kind` is ``pss``, or ``rss`` where PSS cannot be had."""
+
+    label: str  # "idle" or "peak"
+    at_s: float
+    memory_mib: float
+    uss_mib: float | None
+    processes: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One target under one scenario at one level in one epoch."""
+
+    epoch: int
+    target: str
+    scenario: str
+    level: Level
+    turns: tuple[Turn, ...]
+    service_time: Histogram
+    response_time: Histogram | None = None
+    schedule_lag: Histogram | None = None
+    memory: tuple[MemoryMark, ...] = ()
+    context_switches: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The turns' ledgers added up."""
+        return Ledger.total(turn.ledger for turn in self.turns)
+
+    @property
+    def elapsed_s(self) -> float:
+        """The turns' elapsed times added up."""
+        return sum(turn.elapsed_s for turn in self.turns)
+
+    @property
+    def valid(self) -> bool:
+        """Whether the figures may be shown as figures and compared."""
+        return all(problem.severity is not Severity.INVALID for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetInfo:
+    """What was measured: an app on a setup, and exactly how it was started.
+
+    `slots` is how many requests it can hold in service at once, None for unbounded. `ours` tells the suite's own,
+    proven equivalent apps from a user's.
+    """
+
+    name: str
+    app: str
+    setup: str
+    interface: str
+    server: str
+    version: str
+    workers: int
+    slots: int | None
+    command: tuple[str, ...]
+    python: str
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioInfo:
+    """What was asked: the request, the levels, and what is known beforehand (`floor_ms`: no answer can be faster)."""
+
+    name: str
+    title: str
+    method: str
+    path: str
+    levels: tuple[Level, ...]
+    floor_ms: float = 0.0
+    waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All that is known of a run besides its trials. `status` is running, complete, or interrupted."""
+
+    run_id: str
+    suite: str
+    title: str
+    status: str
+    started_at: str
+    elapsed_s: float
+    command: tuple[str, ...]
+    seed: int
+    epochs_planned: int
+    server_cores: tuple[int, ...]
+    load_cores: tuple[int, ...]
+    baseline: str
+    targets: tuple[TargetInfo, ...]
+    scenarios: tuple[ScenarioInfo, ...]
+    environment: Mapping[str, Any]
+    problems: tuple[Problem, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A plan carried out: its manifest and every trial that was finished."""
+
+    manifest: Manifest
+    trials: tuple[Trial, ...] = field(default=())

@@ -1,0 +1,194 @@
+"""The published result: what reports show and ``--json`` prints. Computed from a run, never edited by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from .estimate import Estimate
+from .ledger import Ledger
+from .records import Level, Manifest, Problem, TargetInfo
+
+
+class Metric(StrEnum):
+    """What two targets are compared by."""
+
+    THROUGHPUT = "throughput_rps"
+    CPU = "cpu_us_per_request"
+    SERVICE_P50 = "service_time_p50_ms"
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger figure is the better one."""
+        return self is Metric.THROUGHPUT
+
+
+class Verdict(StrEnum):
+    """How a target stands to its baseline. `same` means surely within the noise margin, not merely undecided."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    SAME = "same"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`target` over `baseline`, as a ratio with its interval and what follows from it."""
+
+    scenario: str
+    level: Level
+    metric: Metric
+    baseline: str
+    target: str
+    ratio: Estimate
+    verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "scenario": self.scenario,
+            "concurrency": self.level.concurrency,
+            "rate_rps": self.level.rate_rps or None,
+            "metric": self.metric.value,
+            "baseline": self.baseline,
+            "target": self.target,
+            "ratio": self.ratio.to_dict(),
+            "verdict": self.verdict.value,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of a target's process tree in MiB, idle (warmed up) and at its peak under this load."""
+
+    idle: Estimate | None
+    peak: Estimate | None
+    kind: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"idle": _maybe(self.idle), "peak": _maybe(self.peak), "kind": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One target under one scenario at one level, over all epochs.
+
+    Percentile tables map ``"p50"`` and so on to milliseconds; a percentile with too few samples beyond it is absent.
+    `spectrum` has (percentile, milliseconds) pairs of the pooled distribution, for drawing. `epoch_throughput_rps`
+    has one figure per valid epoch. `at_least` marks a figure that the load side limited.
+    """
+
+    target: str
+    app: str
+    setup: str
+    scenario: str
+    level: Level
+    valid: bool
+    problems: tuple[Problem, ...]
+    throughput_rps: Estimate | None
+    at_least: bool
+    cpu_us_per_request: Estimate | None
+    context_switches_per_request: Estimate | None
+    service_time_ms: Mapping[str, Estimate]
+    response_time_ms: Mapping[str, Estimate] | None
+    schedule_lag_ms: Mapping[str, Estimate] | None
+    memory_mib: Memory
+    ledger: Ledger
+    spectrum: tuple[tuple[float, float], ...]
+    epoch_throughput_rps: tuple[tuple[int, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "target": self.target,
+            "app": self.app,
+            "setup": self.setup,
+            "scenario": self.scenario,
+            "concurrency": self.level.concurrency,
+            "rate_rps": self.level.rate_rps or None,
+            "valid": self.valid,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "throughput_rps": _maybe(self.throughput_rps),
+            "at_least": self.at_least,
+            "cpu_us_per_request": _maybe(self.cpu_us_per_request),
+            "context_switches_per_request": _maybe(self.context_switches_per_request),
+            "service_time_ms": _table(self.service_time_ms),
+            "response_time_ms": None if self.response_time_ms is None else _table(self.response_time_ms),
+            "schedule_lag_ms": None if self.schedule_lag_ms is None else _table(self.schedule_lag_ms),
+            "memory_mib": self.memory_mib.to_dict(),
+            "ledger": self.ledger.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySlope:
+    """What one more request in flight costs a target, in KiB: the slope of memory over concurrency."""
+
+    target: str
+    scenario: str
+    memory_per_request_kib: Estimate
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "target": self.target,
+            "scenario": self.scenario,
+            "memory_per_request_kib": self.memory_per_request_kib.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that a report needs. `comparisons` are against the run's baseline; `leads` are each scenario's and level's
+    fastest target against every other (its `baseline` is the other one), for the verdict sentences."""
+
+    manifest: Manifest
+    valid: bool
+    problems: tuple[Problem, ...]
+    results: tuple[Result, ...]
+    comparisons: tuple[Comparison, ...]
+    leads: tuple[Comparison, ...]
+    memory_slopes: tuple[MemorySlope, ...]
+
+    def target(self, name: str) -> TargetInfo:
+        """The target of that name. Raises KeyError when there is none."""
+        return {target.name: target for target in self.manifest.targets}[name]
+
+    def to_dict(self, report: str | None = None) -> dict[str, Any]:
+        """As JSON; `report` is the path of the HTML page, if there is one."""
+        manifest = self.manifest
+        return {
+            "schema_version": manifest.schema_version,
+            "run_id": manifest.run_id,
+            "suite": manifest.suite,
+            "status": manifest.status,
+            "started_at": manifest.started_at,
+            "elapsed_s": manifest.elapsed_s,
+            "command": list(manifest.command),
+            "seed": manifest.seed,
+            "epochs": max((result_epochs(result) for result in self.results), default=0),
+            "baseline": manifest.baseline,
+            "valid": self.valid,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "environment": dict(manifest.environment),
+            "report": report,
+            "results": [result.to_dict() for result in self.results],
+            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "leads": [comparison.to_dict() for comparison in self.leads],
+            "memory_slopes": [slope.to_dict() for slope in self.memory_slopes],
+        }
+
+
+def result_epochs(result: Result) -> int:
+    """How many epochs stand behind a result."""
+    return result.throughput_rps.n if result.throughput_rps else 0
+
+
+def _maybe(estimate: Estimate | None) -> dict[str, Any] | None:
+    return None if estimate is None else estimate.to_dict()
+
+
+def _table(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: estimate.to_dict() for name, estimate in estimates.items()}
