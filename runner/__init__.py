@@ -1,0 +1,1 @@
+"""How it is measured: the CLI, plans, targets, the load path, the rotation, sampling."""

@@ -1,0 +1,1 @@
+"""The load path: Locust drives, our engine sends and checks every answer."""

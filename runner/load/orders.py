@@ -1,0 +1,133 @@
+"""What the load side is told to do, and what it reports: plain records that cross a process boundary as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...results.histogram import Histogram
+from ...results.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What makes an answer right. `body` is compared byte for byte; `contains` must occur in it; None: not asked."""
+
+    status: int = 200
+    body: bytes | None = None
+    contains: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go: an address (an IP literal), the prebuilt request, and what its right answer is.
+
+    `pids` is the target's process tree, whose CPU time is read before and after each turn; empty for a server that
+    is not ours to look at. `method` tells the response parser of HEAD.
+    """
+
+    name: str
+    host: str
+    port: int
+    request: bytes
+    expect: Expectation
+    pids: tuple[int, ...] = ()
+    method: str = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How requests arrive. Closed loop (`rate_rps` 0): `connections` each send when answered.
+
+    Open loop: planned instants at `rate_rps` (constant spacing, or Poisson drawn from the block's seed), due whether
+    or not answers come; at most `connections` in flight, what cannot be sent when due is dropped and counted.
+    """
+
+    connections: int
+    rate_rps: float = 0.0
+    poisson: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOrder:
+    """One turn: which endpoint (index into the block's) gets load for how long, and whether it only warms up."""
+
+    endpoint: int
+    seconds: float
+    round: int
+    position: int
+    warmup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A piece of work for the load side: turns among endpoints at one level. Connections live as long as the block.
+
+    `timeout_s` is the deadline of a whole request, from its send to its last byte. `drain` says how a turn ends: with
+    drain the last answers are waited for (up to the deadline) and count; without, what is unanswered when the time is
+    up stays `in_flight` (``bench load``: rates are over the planned window).
+    """
+
+    id: int
+    endpoints: tuple[Endpoint, ...]
+    arrival: Arrival
+    turns: tuple[TurnOrder, ...]
+    timeout_s: float
+    seed: int
+    drain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TurnReport:
+    """What one turn gave. Times are CLOCK_MONOTONIC nanoseconds, the same clock in every process of the machine.
+
+    `elapsed_s` runs from first send to last answer (with drain), else it is the planned window. Histograms are in
+    microseconds: `service_time` from the actual send of right answers; `response_time` from the planned instant and
+    `schedule_lag` (send minus plan) for the open loop, else None. `error_time` is the service time of wrong answers.
+    `target_cpu_s` is None where it could not be read. `connects` counts connections made in the turn, `reopened`
+    those that replaced a kept-alive connection which the server had closed while idle.
+    """
+
+    order: TurnOrder
+    started_ns: int
+    elapsed_s: float
+    ledger: Ledger
+    service_time: Histogram
+    response_time: Histogram | None
+    schedule_lag: Histogram | None
+    error_time: Histogram
+    target_cpu_s: float | None
+    load_cpu_s: float
+    connects: int
+    reopened: int
+    first_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReport:
+    """All turns of a block, in order (warm-up turns included). `locust_requests` and `locust_failures` are what
+    Locust's own statistics counted for it: they must agree with the ledgers."""
+
+    id: int
+    turns: tuple[TurnReport, ...]
+    locust_requests: int
+    locust_failures: int
+
+
+class TurnListener(Protocol):
+    """Told when a turn of at least a quarter of a second begins: the moment to look at its target's memory."""
+
+    def __call__(self, order: TurnOrder, /) -> None:
+        """`order` has just begun."""
+
+
+class LoadSession(Protocol):
+    """The load side, as the rotation sees it. A fake one lets the whole pipeline be tested without sockets."""
+
+    def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+        """Carry out a block. Raises LoadError when the load side failed or was lost."""
+
+    def close(self) -> None:
+        """End the load processes."""
+
+
+Json = Mapping[str, Any]
