@@ -24,12 +24,13 @@ class ProblemCode(StrEnum):
     SHARED_CORE = "shared-core"
     FEW_SAMPLES = "few-samples"
     NOT_STARTED = "not-started"
+    WRONG_ANSWERS = "wrong-answers"
     LOAD_LOST = "load-lost"
     INTERRUPTED = "interrupted"
 
 
 class Severity(StrEnum):
-    """`invalid`: the figure is shown as invalid and compared with nothing. `warning`: it stands, with this beside it."""
+    """`invalid`: shown as invalid, and compared with nothing. `warning`: the figure stands, with this beside it."""
 
     INVALID = "invalid"
     WARNING = "warning"

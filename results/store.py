@@ -1,0 +1,182 @@
+"""A run's folder: manifest, trials, turns and samples as tables. Each piece is saved at once, and whole or not at all.
+
+<run>/manifest.json          what was planned, where, with which seed; and how far it came
+<run>/trials/e01-json-c32.json   one epoch of one scenario at one level, all targets
+<run>/turns.csv, samples.csv     the same turns, and the sampler's readings, as tables for pandas
+<run>/logs/                  the servers' own output
+<run>/summary.json, report.html
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .errors import StoreError
+from .records import SCHEMA_VERSION, Manifest, Run, Trial
+from .serialise import manifest_from_dict, manifest_to_dict, trial_from_dict, trial_to_dict
+
+MANIFEST = "manifest.json"
+SUMMARY = "summary.json"
+REPORT = "report.html"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"cannot write {path}: {error.strerror or error}",
+        "choose a folder that can be written, with room on its disk: --output DIR",
+    )
+
+
+class RunStore:
+    """The folder of a run that is under way."""
+
+    def __init__(self, folder: Path) -> None:
+        """Create the folder (it must not hold a run already). Raises StoreError when it cannot be written."""
+        self.folder = folder
+        if (folder / MANIFEST).exists():
+            raise StoreError(f"{folder} already holds a run", "choose another folder: --output DIR")
+        try:
+            (folder / "logs").mkdir(parents=True, exist_ok=True)
+            (folder / "trials").mkdir(exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+
+    def log_path(self, name: str) -> Path:
+        """Where the output of a process goes."""
+        return self.folder / "logs" / f"{name.replace('/', '_')}.log"
+
+    def save_manifest(self, manifest: Manifest) -> None:
+        """Save what is known of the run so far."""
+        write_atomically(self.folder / MANIFEST, _json(manifest_to_dict(manifest)))
+
+    def save_trials(self, trials: Sequence[Trial], samples: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Save one finished piece: the trials of one epoch, scenario and level, and the samples taken meanwhile."""
+        if not trials:
+            return
+        first = trials[0]
+        stem = f"e{first.epoch:02d}-{first.scenario}-{first.level.label}"
+        table = pd.DataFrame(list(samples))
+        if len(table):
+            write_atomically(self.folder / "samples" / f"{stem}.csv", table.to_csv(index=False))
+        document = {"schema_version": SCHEMA_VERSION, "trials": [trial_to_dict(trial) for trial in trials]}
+        write_atomically(self.folder / "trials" / f"{stem}.json", _json(document))
+
+    def finish(self, manifest: Manifest, trials: Sequence[Trial], summary: Mapping[str, Any], page: str) -> None:
+        """Save tables, summary and report, and last the manifest that says the run is over."""
+        write_atomically(self.folder / "turns.csv", turns_table(trials).to_csv(index=False))
+        pieces = sorted((self.folder / "samples").glob("*.csv"))
+        if pieces:
+            samples = pd.concat([pd.read_csv(piece) for piece in pieces], ignore_index=True)
+            write_atomically(self.folder / "samples.csv", samples.to_csv(index=False))
+        save_report(self.folder, summary, page)
+        self.save_manifest(manifest)
+
+
+def save_report(folder: Path, summary: Mapping[str, Any], page: str) -> Path:
+    """Save the published result and its page into a run's folder; returns the page's path. Raises StoreError."""
+    write_atomically(folder / SUMMARY, _json(summary))
+    write_atomically(folder / REPORT, page)
+    return folder / REPORT
+
+
+def turns_table(trials: Iterable[Trial]) -> pd.DataFrame:
+    """One row per turn: where and when, its ledger, times and CPU."""
+    rows = [
+        {
+            "epoch": trial.epoch,
+            "target": trial.target,
+            "scenario": trial.scenario,
+            "concurrency": trial.level.concurrency,
+            "rate_rps": trial.level.rate_rps,
+            **{
+                name: getattr(turn, name)
+                for name in ("round", "position", "started_s", "planned_s", "elapsed_s", "throughput_rps")
+            },
+            **{
+                name: getattr(turn.ledger, name)
+                for name in ("scheduled", "sent", "dropped", "ok", "in_flight", "error_count")
+            },
+            **{name: getattr(turn, name) for name in ("target_cpu_s", "load_cpu_s", "reopened")},
+        }
+        for trial in trials
+        for turn in trial.turns
+    ]
+    return pd.DataFrame(rows)
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run's folder. Raises StoreError: no run there, damaged (which file), or written by a newer version."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        near = ", ".join(sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST}"))[-3:])
+        hint = f"did you mean one of: {near}" if near else "name the folder that `bench run` printed"
+        raise StoreError(f"{folder} is not a run's folder: it has no {MANIFEST}", hint)
+    manifest = _read(path, manifest_from_dict)
+    trials: list[Trial] = []
+    for piece in sorted((folder / "trials").glob("*.json")):
+        trials += _read(piece, lambda data: [trial_from_dict(item) for item in data["trials"]])
+    known = {target.name for target in manifest.targets}, {scenario.name for scenario in manifest.scenarios}
+    for trial in trials:
+        if trial.target not in known[0] or trial.scenario not in known[1]:
+            raise _damaged(path, f"a trial names {trial.target!r} under {trial.scenario!r}, which the manifest lacks")
+    return Run(manifest, tuple(trials))
+
+
+def interrupted(manifest: Manifest) -> Manifest:
+    """The manifest of a run that was found unfinished: its process is gone."""
+    return replace(manifest, status="interrupted") if manifest.status == "running" else manifest
+
+
+def _read(path: Path, parse: Callable[[Any], Any]) -> Any:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version = int(data["schema_version"])
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"cannot read {path}: {error}", "check the folder's permissions") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, str(error)) from error
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has schema version {version}; this sgibench reads up to {SCHEMA_VERSION}",
+            "read it with the newer sgibench that wrote it",
+        )
+    try:
+        return parse(data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _damaged(path: Path, detail: str) -> StoreError:
+    return StoreError(
+        f"{path} is damaged: {detail}",
+        "remove that file to go on without it, if it is one of trials/; otherwise measure again",
+    )
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

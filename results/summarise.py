@@ -1,0 +1,193 @@
+"""From a run's trials to its published summary: pure arithmetic, so that a stored run can be judged again."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from .comparison import compare_trials, verdict
+from .estimate import Estimate, from_epochs, slope_from_epochs
+from .histogram import Histogram
+from .ledger import Ledger
+from .records import Level, Problem, ProblemCode, Run, Severity, Trial
+from .summary import Comparison, Memory, MemorySlope, Metric, Result, Summary
+from .validity import judge
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
+SPECTRUM = tuple(round(100 * (1 - 10 ** (-step / 12)), 6) for step in range(61))
+Key = tuple[str, Level]
+
+
+def summarise(run: Run) -> Summary:
+    """Judge every trial, then estimate and compare. Trials that are invalid are listed, and enter nothing else."""
+    targets = {target.name: target for target in run.manifest.targets}
+    scenarios = {scenario.name: scenario for scenario in run.manifest.scenarios}
+    cells: dict[Key, dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+    for trial in run.trials:
+        judged = replace(trial, problems=judge(trial, targets[trial.target], scenarios[trial.scenario]))
+        cells[(trial.scenario, trial.level)][trial.target].append(judged)
+    order = [(scenario.name, level) for scenario in run.manifest.scenarios for level in scenario.levels]
+    results: list[Result] = []
+    comparisons: list[Comparison] = []
+    leads: list[Comparison] = []
+    for key in order:
+        in_order = [name for name in targets if name in cells[key]]
+        results += [_result(targets[name].app, targets[name].setup, cells[key][name]) for name in in_order]
+        valid = {name: [trial for trial in cells[key][name] if trial.valid] for name in in_order}
+        comparisons += _against(run.manifest.baseline, key, valid)
+        leads += _leads(key, valid)
+    problems = (*run.manifest.problems, *_merged(problem for result in results for problem in result.problems))
+    return Summary(
+        manifest=run.manifest,
+        valid=bool(results) and all(problem.severity is not Severity.INVALID for problem in problems),
+        problems=problems,
+        results=tuple(results),
+        comparisons=tuple(comparisons),
+        leads=tuple(leads),
+        memory_slopes=tuple(_slopes(results, cells)),
+    )
+
+
+def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Each kind of problem once per target and scenario; its first message, and how often it came again."""
+    seen: dict[tuple[str, str, str, str], list[Problem]] = defaultdict(list)
+    for problem in problems:
+        seen[(problem.code, problem.target, problem.scenario, problem.severity)].append(problem)
+    for group in seen.values():
+        again = f" (and {len(group) - 1} more like it)" if len(group) > 1 else ""
+        yield replace(group[0], message=group[0].message + again)
+
+
+def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
+    first = trials[0]
+    valid = [trial for trial in trials if trial.valid]
+    # A figure that the load side limited is still a lower bound, and nothing else is wrong with it.
+    bounds = [trial for trial in trials if not trial.valid and _only_generator_limited(trial)]
+    at_least = not valid and bool(bounds)
+    used = valid or bounds
+    rates = [(trial.epoch, trial.ledger.ok / trial.elapsed_s) for trial in used if trial.ledger.ok]
+    response = [trial.response_time for trial in used if trial.response_time is not None]
+    lag = [trial.schedule_lag for trial in used if trial.schedule_lag is not None]
+    return Result(
+        target=first.target,
+        app=app,
+        setup=setup,
+        scenario=first.scenario,
+        level=first.level,
+        valid=len(valid) == len(trials),
+        problems=tuple(_merged(problem for trial in trials for problem in trial.problems)),
+        throughput_rps=_estimate(rate for _, rate in rates),
+        at_least=at_least,
+        cpu_us_per_request=_estimate(_cpu_us(used)),
+        context_switches_per_request=_estimate(
+            trial.context_switches / trial.ledger.ok for trial in used if trial.context_switches and trial.ledger.ok
+        ),
+        service_time_ms=_percentiles([trial.service_time for trial in used]),
+        response_time_ms=_percentiles(response) if response else None,
+        schedule_lag_ms=_percentiles(lag) if lag else None,
+        memory_mib=_memory(trials),
+        ledger=Ledger.total(trial.ledger for trial in trials),
+        spectrum=_spectrum(Histogram.total(response or [trial.service_time for trial in used])),
+        epoch_throughput_rps=tuple(rates),
+    )
+
+
+def _only_generator_limited(trial: Trial) -> bool:
+    invalid = {problem.code for problem in trial.problems if problem.severity is Severity.INVALID}
+    return invalid == {ProblemCode.GENERATOR_LIMITED}
+
+
+def _estimate(values: Iterable[float]) -> Estimate | None:
+    kept = [value for value in values if value > 0]
+    return from_epochs(kept) if kept else None
+
+
+def _cpu_us(trials: Iterable[Trial]) -> Iterator[float]:
+    for trial in trials:
+        seconds = [turn.target_cpu_s for turn in trial.turns]
+        if trial.ledger.ok and all(value is not None for value in seconds):
+            yield sum(value or 0.0 for value in seconds) * 1e6 / trial.ledger.ok
+
+
+def _percentiles(histograms: Sequence[Histogram]) -> dict[str, Estimate]:
+    """Each percentile that every epoch has the samples for, as an estimate over epochs, in milliseconds."""
+    table: dict[str, Estimate] = {}
+    for name, percentile in PERCENTILES.items():
+        if histograms and all(histogram.supports(percentile) for histogram in histograms):
+            # Half a microsecond stands for "below the resolution": a logarithm needs something above zero.
+            values = [max(histogram.percentile_us(percentile), 0.5) / 1000 for histogram in histograms]
+            table[name] = from_epochs(values)
+    return table
+
+
+def _spectrum(histogram: Histogram) -> tuple[tuple[float, float], ...]:
+    points = [percentile for percentile in SPECTRUM if histogram.counts and histogram.supports(percentile)]
+    values = histogram.percentiles_us(points) if points else []
+    return tuple(zip(points, (value / 1000 for value in values), strict=True))
+
+
+def _memory(trials: Iterable[Trial]) -> Memory:
+    highest: dict[str, list[float]] = {"idle": [], "peak": []}
+    kinds: set[str] = set()
+    for trial in trials:
+        for label, values in highest.items():
+            marks = [mark for mark in trial.memory if mark.label == label]
+            if marks:
+                values.append(max(mark.memory_mib for mark in marks))
+                kinds |= {mark.kind for mark in marks}
+    return Memory(
+        idle=_estimate(highest["idle"]), peak=_estimate(highest["peak"]), kind="/".join(sorted(kinds)) or "none"
+    )
+
+
+def _against(baseline: str, key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparison]:
+    for name in trials:
+        if name != baseline and baseline in trials:
+            for metric in Metric:
+                yield from _compare(key, metric, baseline, name, trials)
+
+
+def _leads(key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparison]:
+    """The fastest target over every other, the closest first."""
+    rates: dict[str, float] = {}
+    for name, those in trials.items():
+        rate = _estimate(trial.ledger.ok / trial.elapsed_s for trial in those)
+        if rate is not None:
+            rates[name] = rate.value
+    if not rates:
+        return
+    leader = max(rates, key=rates.__getitem__)
+    found = [
+        comparison
+        for name in rates
+        if name != leader
+        for comparison in _compare(key, Metric.THROUGHPUT, name, leader, trials)
+    ]
+    yield from sorted(found, key=lambda comparison: comparison.ratio.value)
+
+
+def _compare(
+    key: Key, metric: Metric, baseline: str, target: str, trials: Mapping[str, Sequence[Trial]]
+) -> Iterator[Comparison]:
+    ratio = compare_trials(trials[baseline], trials[target], metric)
+    if ratio is not None:
+        yield Comparison(key[0], key[1], metric, baseline, target, ratio, verdict(ratio, metric))
+
+
+def _slopes(results: Sequence[Result], cells: Mapping[Key, Mapping[str, Sequence[Trial]]]) -> Iterator[MemorySlope]:
+    """Memory per request in flight: within each epoch, the least-squares slope of peak memory over concurrency."""
+    for target, scenario in dict.fromkeys((result.target, result.scenario) for result in results):
+        points: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for (name, level), trials in cells.items():
+            for trial in trials.get(target, ()) if name == scenario else ():
+                peaks = [mark.memory_mib for mark in trial.memory if mark.label == "peak"]
+                if peaks:
+                    points[trial.epoch].append((level.concurrency, max(peaks)))
+        slopes = [
+            float(np.polyfit(*zip(*pairs, strict=True), 1)[0]) * 1024
+            for pairs in points.values()
+            if len({concurrency for concurrency, _ in pairs}) >= 2
+        ]
+        if slopes:
+            yield MemorySlope(target, scenario, slope_from_epochs(slopes))

@@ -1,0 +1,128 @@
+"""Whether a trial can be believed. Each check is physics or bookkeeping, and says its figures."""
+
+from collections.abc import Iterator
+
+from .ledger import Ledger
+from .records import Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
+
+ERROR_SHARE_LIMIT = 0.001
+LOAD_CPU_SHARE_LIMIT = 0.85
+DROPPED_SHARE_LIMIT = 0.01
+LAG_P99_LIMIT_MS = 10.0
+TOLERANCE = 0.03
+# Timers may fire a little early: an event loop counts in whole milliseconds.
+TIMER_SLACK_MS = 1.5
+FEW_ANSWERS = 20
+
+
+def judge(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> tuple[Problem, ...]:
+    """All that is wrong with a trial: what was noted while it ran, and what its figures give away."""
+    found = [
+        *_ledger_problems(trial.ledger),
+        *_load_problems(trial),
+        *_impossible(trial, target, scenario),
+    ]
+    named = (Problem(code, text, trial.target, trial.scenario, severity) for code, text, severity in found)
+    return (*trial.problems, *named)
+
+
+Finding = tuple[ProblemCode, str, Severity]
+
+
+def describe_errors(ledger: Ledger) -> str:
+    """The errors in words: ``3 timeout, 1 reset``."""
+    return ", ".join(f"{count:,} {kind}" for kind, count in sorted(ledger.errors.items()) if count) or "none"
+
+
+def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
+    if not ledger.balanced:
+        yield (
+            ProblemCode.LEDGER_UNBALANCED,
+            f"requests are unaccounted for: {ledger.scheduled:,} scheduled, {ledger.sent:,} sent, "
+            f"{ledger.dropped:,} dropped, {ledger.ok:,} ok, {ledger.error_count:,} errors, "
+            f"{ledger.in_flight:,} in flight",
+            Severity.INVALID,
+        )
+    if ledger.ok == 0:
+        yield (
+            ProblemCode.ERRORS,
+            f"no right answer to {ledger.sent:,} requests (errors: {describe_errors(ledger)})",
+            Severity.INVALID,
+        )
+    elif ledger.error_count:
+        share = ledger.error_count / ledger.sent
+        severity = Severity.INVALID if share > ERROR_SHARE_LIMIT else Severity.WARNING
+        yield (
+            ProblemCode.ERRORS,
+            f"{share:.2%} of {ledger.sent:,} requests were not answered rightly ({describe_errors(ledger)})",
+            severity,
+        )
+    if 0 < ledger.ok < FEW_ANSWERS:
+        yield ProblemCode.FEW_SAMPLES, f"only {ledger.ok} right answers", Severity.WARNING
+
+
+def load_cpu_share(trial: Trial) -> float:
+    """CPU time of the load process over elapsed time, 0 to 1."""
+    return sum(turn.load_cpu_s for turn in trial.turns) / trial.elapsed_s if trial.elapsed_s > 0 else 0.0
+
+
+def _load_problems(trial: Trial) -> Iterator[Finding]:
+    if not trial.level.rate_rps:
+        share = load_cpu_share(trial)
+        if share > LOAD_CPU_SHARE_LIMIT:
+            yield (
+                ProblemCode.GENERATOR_LIMITED,
+                f"the load process used {share:.0%} of its core: the target may be faster than it could press",
+                Severity.INVALID,
+            )
+        return
+    ledger = trial.ledger
+    dropped = ledger.dropped / ledger.scheduled if ledger.scheduled else 0.0
+    if dropped > DROPPED_SHARE_LIMIT:
+        yield (
+            ProblemCode.GENERATOR_LIMITED,
+            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent with "
+            f"{trial.level.concurrency} connections: all were waiting for answers",
+            Severity.INVALID,
+        )
+    if trial.schedule_lag is not None and trial.schedule_lag.count:
+        lag_ms = trial.schedule_lag.percentile_us(99) / 1000
+        if lag_ms > LAG_P99_LIMIT_MS:
+            yield (
+                ProblemCode.GENERATOR_LIMITED,
+                f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant",
+                Severity.INVALID,
+            )
+
+
+def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Iterator[Finding]:
+    ok, elapsed_s = trial.ledger.ok, trial.elapsed_s
+    if not ok or elapsed_s <= 0:
+        return
+    rate = ok / elapsed_s
+    floor_s = scenario.floor_ms / 1000
+    held = min(target.slots or trial.level.concurrency, trial.level.concurrency)
+    if floor_s and rate > held / floor_s * (1 + TOLERANCE):
+        yield (
+            ProblemCode.IMPOSSIBLE,
+            f"{rate:,.0f} requests/s, but {held} at a time with a wait of {scenario.floor_ms:g} ms each make at most "
+            f"{held / floor_s:,.0f}",
+            Severity.INVALID,
+        )
+    if not trial.service_time.count:
+        return
+    fastest_ms = trial.service_time.min_us / 1000
+    if scenario.floor_ms and fastest_ms < scenario.floor_ms - TIMER_SLACK_MS:
+        yield (
+            ProblemCode.IMPOSSIBLE,
+            f"an answer came after {fastest_ms:.1f} ms, sooner than the wait of {scenario.floor_ms:g} ms it must hold",
+            Severity.INVALID,
+        )
+    # Little's law: requests in flight = rate x time in flight; there cannot be more than connections.
+    in_flight = rate * trial.service_time.mean_us / 1e6
+    if in_flight > trial.level.concurrency * (1 + TOLERANCE):
+        yield (
+            ProblemCode.IMPOSSIBLE,
+            f"rate times latency makes {in_flight:.1f} requests in flight on {trial.level.concurrency} connections",
+            Severity.INVALID,
+        )

@@ -1,0 +1,195 @@
+"""The machine at hand: cores, limits, what is recorded as a run's environment, and who else uses its CPU."""
+
+import contextlib
+import os
+import platform
+import re
+import resource
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ..results.errors import UsageError
+
+RECORDED_PACKAGES = (
+    "sgibench", "locust", "gevent", "uvloop", "httptools", "psutil", "numpy", "scipy", "pandas", "matplotlib",
+    "uvicorn", "uvicorn-worker", "gunicorn", "h11", "flask", "werkzeug", "fastapi", "starlette", "pydantic",
+    "pydantic-core", "anyio", "jinja2", "markupsafe", "hypercorn", "granian", "daphne", "waitress", "uwsgi", "django",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Who gets which cores. `shared`: there is but one, so server and load disturb each other."""
+
+    server: tuple[int, ...]
+    load: tuple[int, ...]
+
+    @property
+    def shared(self) -> bool:
+        """Whether server and load have a core in common."""
+        return bool(set(self.server) & set(self.load))
+
+
+def available_cores() -> tuple[int, ...]:
+    """The cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def parse_cores(text: str, available: Sequence[int], option: str) -> tuple[int, ...]:
+    """Cores as a user writes them: ``0``, ``0,2``, ``0-3``. Raises UsageError for nonsense or cores not there."""
+    cores: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if match is None:
+            raise UsageError(f"{option} {text!r} is not a list of cores", f"for example {option} 0 or {option} 0,2-3")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise UsageError(f"{option} {text!r}: {first}-{last} runs backwards", f"write {option} {last}-{first}")
+        cores |= set(range(first, last + 1)) if last - first < 4096 else {first, last}
+    absent = sorted(cores - set(available))
+    if absent:
+        raise UsageError(
+            f"{option} {text!r}: core {absent[0]} is not there, or not ours to use",
+            f"this machine offers {', '.join(map(str, available))}",
+        )
+    return tuple(sorted(cores))
+
+
+def choose_cores(server: str | None, load: str | None) -> Cores:
+    """Split the cores between server and load. Unless told otherwise: of two or more, the last one drives the load."""
+    available = available_cores()
+    load_cores = parse_cores(load, available, "--load-cores") if load else ()
+    server_cores = parse_cores(server, available, "--server-cores") if server else ()
+    if not load_cores:
+        free = [core for core in available if core not in server_cores]
+        load_cores = (free or list(available))[-1:]
+        load_cores = tuple(load_cores)
+    if not server_cores:
+        server_cores = tuple(core for core in available if core not in load_cores) or tuple(available)
+    return Cores(server_cores, load_cores)
+
+
+def environment(python_versions: dict[str, str]) -> dict[str, Any]:
+    """What a reader must know of the machine to weigh the figures; `python_versions` are the targets' interpreters."""
+    uname = platform.uname()
+    return {
+        "cpu": {
+            "model": _cpu_model(),
+            "cores": os.cpu_count(),
+            "usable_cores": list(available_cores()),
+            "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
+            "virtual": _is_virtual(),
+        },
+        "memory_mib": round(psutil.virtual_memory().total / (1 << 20)),
+        "system": {"name": uname.system, "kernel": uname.release, "architecture": uname.machine, "os": _os_name()},
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "compiler": platform.python_compiler(),
+            "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        },
+        "target_pythons": python_versions,
+        "packages": installed_versions(RECORDED_PACKAGES),
+        "limits": limits(),
+    }
+
+
+def limits() -> dict[str, Any]:
+    """Limits that cap how many connections, threads or processes a test can have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ports = (_first_line("/proc/sys/net/ipv4/ip_local_port_range") or "").split()
+    return {
+        "open_files": soft,
+        "open_files_hard": hard,
+        "local_ports": int(ports[1]) - int(ports[0]) + 1 if len(ports) == 2 else None,
+        "listen_backlog": _number("/proc/sys/net/core/somaxconn"),
+        "threads": _number("/proc/sys/kernel/threads-max"),
+    }
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """The versions of those distributions that are installed beside sgibench."""
+    versions: dict[str, str] = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _first_line(path: str) -> str | None:
+    with contextlib.suppress(OSError):
+        return Path(path).read_text().partition("\n")[0].strip()
+    return None
+
+
+def _number(path: str) -> int | None:
+    line = _first_line(path)
+    return int(line) if line and line.isdigit() else None
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+    return platform.processor() or "unknown"
+
+
+def _is_virtual() -> bool:
+    with contextlib.suppress(OSError):
+        return " hypervisor" in Path("/proc/cpuinfo").read_text()
+    return False
+
+
+def _os_name() -> str:
+    with contextlib.suppress(OSError):
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "unknown")
+    return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CpuReading:
+    """CPU time of the whole machine and of ourselves (all processes below this one included), in seconds."""
+
+    busy_s: float
+    steal_s: float
+    ours_s: float
+    at_s: float
+
+    @classmethod
+    def now(cls, at_s: float) -> "CpuReading":
+        """Read both; `at_s` is the moment on the monotonic clock."""
+        times = psutil.cpu_times()
+        steal = getattr(times, "steal", 0.0)
+        busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - steal
+        # guest time is counted in user time already
+        busy -= getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        ours = 0.0
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                mine = process.cpu_times()
+                ours += mine.user + mine.system
+        return cls(busy, steal, ours, at_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What others took between two readings, in cores: `foreign` processes, and `steal` by the hypervisor."""
+
+    foreign_cores: float
+    steal_cores: float
+
+    @classmethod
+    def between(cls, before: CpuReading, after: CpuReading) -> "Noise":
+        """The noise of the time between."""
+        elapsed = max(after.at_s - before.at_s, 1e-9)
+        foreign = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
+        return cls(max(foreign, 0.0) / elapsed, max(after.steal_s - before.steal_s, 0.0) / elapsed)

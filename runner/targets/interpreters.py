@@ -1,0 +1,119 @@
+"""Asking an interpreter what it has: versions, and an app's interface. Each question is a process of that interpreter."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ...results.errors import TargetError, UsageError
+from .servers import KINDS, Interface, Kind
+
+PROBE = Path(__file__).with_name("probe_app.py")
+PROBE_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python that targets run in, and which of the distributions that matter it has."""
+
+    path: str
+    version: str
+    gil: bool
+    installed: Mapping[str, str]
+
+    def missing(self, kind: Kind) -> tuple[str, ...]:
+        """The distributions that a kind of server needs and this interpreter lacks."""
+        return tuple(name for name in kind.requires if name not in self.installed)
+
+    def install_command(self, kind: Kind) -> str:
+        """The command that brings what a kind of server needs."""
+        return f"{self.path} -m pip install {' '.join(quoted(word) for word in kind.install.split())}"
+
+
+def quoted(word: str) -> str:
+    """A pip requirement as a shell wants it."""
+    return f'"{word}"' if "[" in word else word
+
+
+def find_python(text: str) -> str:
+    """The interpreter a user named: a path, a folder of a virtual environment, or a command. Raises UsageError."""
+    path = Path(text).expanduser()
+    if path.is_dir():
+        path = path / "bin" / "python"
+    # Not resolved: a virtual environment's python is a link, and it is the link that makes it one.
+    found = shutil.which(str(path)) if os.sep in str(path) else shutil.which(text)
+    if found is None:
+        raise UsageError(
+            f"no Python interpreter at {text!r}", "name an executable, for example --python .venv/bin/python"
+        )
+    return str(Path(found).absolute())
+
+
+@cache
+def interpreter(python: str) -> Interpreter:
+    """What an interpreter has. Raises UsageError when it cannot be run."""
+    answer = _ask(python, "-", {name for kind in KINDS.values() for name in kind.requires}, Path.cwd(), {})
+    return Interpreter(python, str(answer["python"]), bool(answer["gil"]), _versions(answer["installed"]))
+
+
+def package_versions(python: str, names: Iterable[str]) -> Mapping[str, str]:
+    """The versions of those distributions that `python` has. Raises UsageError when it cannot be run."""
+    return _versions(_ask(python, "-", names, Path.cwd(), {})["installed"])
+
+
+def find_interface(python: str, app: str, root: Path, env: Mapping[str, str]) -> Interface:
+    """Import `app` (``module:attr``) in `python` from `root`, and say what it speaks.
+
+    Raises TargetError when it cannot be imported (with the app's own error), UsageError when the interface cannot be
+    told.
+    """
+    answer = _ask(python, app, (), root, env)
+    if "error" in answer:
+        hint = str(answer.get("traceback", "")).strip()
+        where = f"it is imported from {root}, by {python}"
+        raise TargetError(f"cannot import {app!r}: {answer['error']}", f"{hint}\n{where}".strip())
+    if not answer["interface"]:
+        raise UsageError(
+            f"{app!r} is a {answer['type']}: it is not clear whether it speaks WSGI or ASGI",
+            "say it with --interface wsgi or --interface asgi",
+        )
+    return Interface(str(answer["interface"]))
+
+
+def _ask(python: str, app: str, names: Iterable[str], root: Path, env: Mapping[str, str]) -> Mapping[str, object]:
+    try:
+        done = subprocess.run(
+            [python, str(PROBE), app, *sorted(names)],
+            cwd=root,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise UsageError(f"cannot run {python}: {error.strerror}", "name a Python interpreter: --python") from error
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(
+            f"importing {app!r} did not end within {PROBE_TIMEOUT_S} s", "an app must not serve or wait on import"
+        ) from error
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        if app != "-":
+            raise TargetError(f"importing {app!r} ended the interpreter: {last}", f"it is imported by {python}")
+        raise UsageError(f"{python} is not a Python that can be asked: {last}", "name one with --python")
+    return answer
+
+
+def _versions(value: object) -> Mapping[str, str]:
+    assert isinstance(value, dict)
+    return {str(name): str(version) for name, version in value.items()}

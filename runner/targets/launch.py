@@ -1,0 +1,226 @@
+"""Launching targets: started side by side on free ports, ready when they answer, checked, and pinned."""
+
+import contextlib
+import errno
+import http.client
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from ...results.errors import TargetError
+from .process import GuardedProcess
+from .setups import Setup
+
+HOST = "127.0.0.1"
+READY_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 5.0
+SETTLE_TIMEOUT_S = 4.0
+SETTLED_CPU_SHARE = 0.05
+PORT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app under test: `path` is ``module:attr``, imported from `root`. `ours`: held to the contract of the suite."""
+
+    name: str
+    path: str
+    interface: str
+    root: Path
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An app on a setup, in an interpreter."""
+
+    app: App
+    setup: Setup
+    python: str = sys.executable
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """As it is written everywhere: ``flask@gunicorn-gthread-2x16``."""
+        return f"{self.app.name}@{self.setup.name}{self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, as a plain client sees it."""
+
+    status: int
+    content_type: str | None
+    body: bytes
+    elapsed_ms: float
+
+
+class LiveTarget:
+    """A launched target: its process tree, where it listens, and what is known of it."""
+
+    def __init__(self, target: Target, process: GuardedProcess, port: int) -> None:
+        """Take charge of a tree that was just started."""
+        self.target = target
+        self.process = process
+        self.port = port
+        self.pids: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.target.name
+
+    def refresh(self) -> None:
+        """Look again which processes belong to the tree."""
+        self.pids = tuple(process.pid for process in self.process.tree())
+
+    def ask(self, path: str, method: str = "GET", timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
+        """Ask once, over a new connection. Raises OSError or http.client.HTTPException."""
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
+        try:
+            started = time.perf_counter()
+            connection.request(method, path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            body = response.read()
+            elapsed_ms = (time.perf_counter() - started) * 1000
+            return Answer(response.status, response.getheader("content-type"), body, elapsed_ms)
+        finally:
+            connection.close()
+
+    def serving_processes(self) -> list[int]:
+        """The processes that serve: all that listen on the port, without a master that only supervises them."""
+        listening = [process.pid for process in self.process.tree() if _listens(process, self.port)]
+        workers = [pid for pid in listening if pid != self.process.pid]
+        return workers or listening
+
+    def failure(self, what: str) -> TargetError:
+        """The error for a launch that failed: what happened, the app's own words, and where the rest is."""
+        reason = reason_in(self.process.log_tail(40))
+        return TargetError(
+            f"{self.name} {what}" + (f": {reason}" if reason else ""),
+            f"its output is in {self.process.log}; it was started as: {' '.join(self.process.command)}",
+        )
+
+
+def launch(target: Target, log: Path, port: int, *, hash_seed: int, cores: Iterable[int] = ()) -> LiveTarget:
+    """Start a target and return at once, so that several start side by side; `await_ready` tells how it went."""
+    command = target.setup.command(target.python, target.app.path, HOST, port)
+    env = target_environment(os.environ, target, hash_seed)
+    process = GuardedProcess(
+        command, log, cwd=target.app.root, env=env, cores=cores, stop_signal=target.setup.kind.stop_signal
+    )
+    return LiveTarget(target, process, port)
+
+
+def target_environment(env: Mapping[str, str], target: Target, hash_seed: int) -> dict[str, str]:
+    """The environment of a target: the user's, with the app's folder importable, and no hidden server settings."""
+    unset = target.setup.kind.unset_env
+    kept = {
+        name: value
+        for name, value in env.items()
+        if not any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in unset)
+    }
+    inherited = kept.get("PYTHONPATH")
+    return kept | {
+        "PYTHONPATH": os.pathsep.join([str(target.app.root), *([inherited] if inherited else [])]),
+        "PYTHONHASHSEED": str(hash_seed),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def free_ports(count: int) -> list[int]:
+    """That many free ports of the loopback. They are only reserved while this runs: whoever uses one must retry."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for sock in sockets:
+            sock.bind((HOST, 0))
+        return [int(sock.getsockname()[1]) for sock in sockets]
+
+
+def await_ready(live: LiveTarget, path: str, timeout_s: float = READY_TIMEOUT_S) -> Answer:
+    """Wait until a target answers `path` with its whole number of workers; return the answer, whatever it says.
+
+    Raises TargetError when it exits, when something else answers on its port, or when the time is up.
+    """
+    deadline = time.monotonic() + timeout_s
+    complaint = f"did not listen on its port within {timeout_s:g} s"
+    while time.monotonic() < deadline:
+        if not live.process.running:
+            code = live.process.exit_code()
+            raise live.failure(f"exited with code {code} before it answered")
+        try:
+            answer = live.ask(path)
+        except TimeoutError:
+            complaint = f"accepts connections, but gave no answer to {path} within {timeout_s:g} s"
+        except OSError as error:
+            if error.errno not in (errno.ECONNREFUSED, errno.ECONNRESET):
+                complaint = f"could not be asked: {error}"
+        except http.client.HTTPException as error:
+            complaint = f"does not answer in HTTP: {error!r}"
+        else:
+            serving = live.serving_processes()
+            if not serving:
+                raise live.failure(f"does not listen on port {live.port}, another process does")
+            if len(serving) >= live.target.setup.workers and answer.status < 500:
+                live.refresh()
+                return answer
+            complaint = (
+                f"answers {path} with status {answer.status}"
+                if answer.status >= 500
+                else f"runs {len(serving)} of {live.target.setup.workers} workers after {timeout_s:g} s"
+            )
+            if answer.status >= 500 and time.monotonic() > deadline - timeout_s + ANSWER_TIMEOUT_S:
+                break
+        time.sleep(0.05)
+    raise live.failure(complaint)
+
+
+def settle(targets: Sequence[LiveTarget], timeout_s: float = SETTLE_TIMEOUT_S) -> None:
+    """Wait until the targets' start-up work is over: they use next to no CPU between two looks."""
+    deadline = time.monotonic() + timeout_s
+    before = sum(cpu_seconds(live.pids) for live in targets)
+    while time.monotonic() < deadline:
+        time.sleep(0.2)
+        now = sum(cpu_seconds(live.pids) for live in targets)
+        if now - before < SETTLED_CPU_SHARE * 0.2:
+            return
+        before = now
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """CPU time of these processes, user and system; those that are gone count for nothing."""
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(pid).cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def port_was_taken(live: LiveTarget) -> bool:
+    """Whether a launch failed only because something else had taken its port meanwhile."""
+    return bool(re.search(r"address already in use|Errno 98", live.process.log_tail(40), re.IGNORECASE))
+
+
+def reason_in(log: str) -> str:
+    """The line of a log that says why: the last one that names an exception, else the last line of all."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
+    told = [line for line in lines if re.search(r"\b(error|could not|cannot|failed)\b", line, re.IGNORECASE)]
+    return (named or told or lines or [""])[-1][:300]
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for connection in process.net_connections("tcp")
+        )
+    return False

@@ -1,0 +1,82 @@
+"""Looks at an app in the interpreter it will run in, where sgibench need not be installed. Prints one JSON document.
+
+Usage: ``python probe_app.py MODULE:ATTR DISTRIBUTION…`` (standard library only). Which interface an app speaks is
+found as servers find it: a coroutine function, or an object whose ``__call__`` is one, is ASGI; Flask's and Django's
+own types, or a callable of two arguments, are WSGI.
+"""
+
+import contextlib
+import importlib
+import importlib.metadata
+import inspect
+import io
+import json
+import platform
+import sys
+import traceback
+
+
+def interface_of(app: object) -> str:
+    """``asgi``, ``wsgi``, or an empty string when it cannot be told."""
+    call = getattr(app, "__call__", None)  # noqa: B004 - its signature is wanted, not whether it is there
+    if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
+        return "asgi"
+    if callable(getattr(app, "wsgi_app", None)) or type(app).__name__ == "WSGIHandler":
+        return "wsgi"
+    if not callable(app):
+        return ""
+    with contextlib.suppress(TypeError, ValueError):
+        required = [
+            parameter
+            for parameter in inspect.signature(app).parameters.values()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        return {2: "wsgi", 3: "asgi"}.get(len(required), "")
+    return ""
+
+
+def installed(names: "list[str]") -> "dict[str, str]":
+    """The versions of those distributions that are installed."""
+    versions = {}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def look_at(path: str) -> "dict[str, str]":
+    """Import the app: its interface, or the error that importing it gave."""
+    module_name, _, attribute = path.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except BaseException as error:
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        return {"error": f"{type(error).__name__}: {error}", "traceback": "".join(lines[-3:])}
+    app: object = module
+    for part in (attribute or "app").split("."):
+        if not hasattr(app, part):
+            names = [name for name, value in vars(module).items() if interface_of(value) and not name.startswith("_")]
+            known = f"; it has {', '.join(names)}" if names else ""
+            return {"error": f"module {module_name!r} has no attribute {part!r}{known}"}
+        app = getattr(app, part)
+    return {"interface": interface_of(app), "type": type(app).__name__}
+
+
+def main() -> None:
+    """Answer for the app (``-`` for none) and the distributions named on the command line."""
+    path, *names = sys.argv[1:]
+    # What the app prints on import must not mix with the answer.
+    with contextlib.redirect_stdout(io.StringIO()):
+        answer: "dict[str, object]" = dict(look_at(path)) if path != "-" else {}
+    answer["installed"] = installed(names)
+    answer["python"] = platform.python_version()
+    answer["implementation"] = platform.python_implementation()
+    gil = getattr(sys, "_is_gil_enabled", None)
+    answer["gil"] = gil() if gil else True
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    # As a script, this folder is the first place Python imports from; the app's own folder has to be.
+    sys.path.pop(0)
+    main()

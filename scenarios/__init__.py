@@ -1,0 +1,1 @@
+"""What is asked: scenarios and suites, as TOML that pydantic checks."""
