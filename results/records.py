@@ -182,7 +182,7 @@ class ScenarioInfo:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a run besides its trials. `status` is running, complete, or interrupted."""
+    """All that is known of a run besides its trials. `status` is running, complete, interrupted, or failed."""
 
     run_id: str
     suite: str

@@ -1,4 +1,4 @@
-"""Asking an interpreter what it has: versions, and an app's interface. Each question is a process of that interpreter."""
+"""Asking an interpreter what it has: versions, and an app's interface. Each question is a process of its own."""
 
 import json
 import os

@@ -67,7 +67,7 @@ def main() -> None:
     path, *names = sys.argv[1:]
     # What the app prints on import must not mix with the answer.
     with contextlib.redirect_stdout(io.StringIO()):
-        answer: "dict[str, object]" = dict(look_at(path)) if path != "-" else {}
+        answer: dict[str, object] = dict(look_at(path)) if path != "-" else {}
     answer["installed"] = installed(names)
     answer["python"] = platform.python_version()
     answer["implementation"] = platform.python_implementation()

@@ -42,7 +42,7 @@ class Setup:
             case SlotRule.UNBOUNDED:
                 return None
 
-    def command(self, python: str, app: str, host: str, port: int) -> tuple[str, ...]:
+    def command(self, python: str, app: str, host: str, port: int | str) -> tuple[str, ...]:
         """The command line that starts `app` (``module:attr``) on this setup."""
         values = {"app": app, "host": host, "port": port, "workers": self.workers, "threads": self.threads}
         return (python, *(argument.format(**values) for argument in self.kind.arguments))

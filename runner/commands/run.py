@@ -1,0 +1,234 @@
+"""``bench run``: measure a suite, or the user's own app, and say which setup is faster, by how much, how surely."""
+
+import os
+import secrets
+import sys
+import time
+import webbrowser
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ...apps.catalogue import Interface
+from ...reports.document import render_json
+from ...reports.html import render_html
+from ...reports.terminal import summary_view
+from ...results.errors import ExitCode, UsageError
+from ...results.records import Manifest, Run, Severity, TargetInfo
+from ...results.store import REPORT, RunStore
+from ...results.summarise import summarise
+from ...results.summary import Summary
+from ..display import Display
+from ..durations import parse_duration_s
+from ..load.session import LocustSession
+from ..machine import available_cores, choose_cores, environment
+from ..measure import Measurement, Outcome
+from ..plan import Plan
+from ..sampler import ProcessSampler
+from ..selection import Choice, Wish, choose, probe_path
+from ..targets.interpreters import interpreter
+from ..targets.launch import HOST, Target
+from ..targets.launcher import TargetLauncher
+
+EPOCHS_LIMIT = 1000
+
+
+def run(
+    suite: Annotated[
+        str | None, typer.Argument(help="A suite by name, or a TOML file. See `bench list suites`. [default: default]")
+    ] = None,
+    app: Annotated[
+        list[str] | None, typer.Option(help="An app by name, or your own as module:attr, imported from here.")
+    ] = None,
+    setup: Annotated[
+        list[str] | None, typer.Option(help="A worker setup: KIND[-WORKERS[xTHREADS]], see `bench list setups`.")
+    ] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="A scenario by name, or a TOML file.")] = None,
+    path: Annotated[list[str] | None, typer.Option(help="A path of your own app to ask for, e.g. /items.")] = None,
+    concurrency: Annotated[
+        str | None, typer.Option(help="Connections to press with, instead of the scenario's own: 32, or 1,16,64.")
+    ] = None,
+    interface: Annotated[Interface | None, typer.Option(help="What your app speaks, where that is not clear.")] = None,
+    python: Annotated[
+        str | None, typer.Option(help="The interpreter (or virtual environment) that targets run in.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(help="How long it may take, e.g. 90s or 5m.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=EPOCHS_LIMIT, help="Launch exactly so often, however long that takes.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all that is shuffled, to repeat a run's order.")] = None,
+    server_cores: Annotated[str | None, typer.Option(help="Cores for the targets, e.g. 0 or 0,2-3.")] = None,
+    load_cores: Annotated[str | None, typer.Option(help="Cores for the load side.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="The run's folder. [default: bench-results/<time>-<suite>]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
+    open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Measure worker setups against each other: which is faster, by how much, how surely, at what cost in memory."""
+    started = time.monotonic()
+    console = Console(stderr=True)
+    wish = Wish(
+        suite=suite,
+        apps=tuple(app or ()),
+        setups=tuple(setup or ()),
+        scenarios=tuple(scenario or ()),
+        paths=tuple(path or ()),
+        concurrency=parse_counts(concurrency) if concurrency else (),
+        interface=interface,
+        python=python,
+    )
+    cores = choose_cores(server_cores, load_cores)
+    choice = choose(wish, Path.cwd(), len(cores.server))
+    for note in choice.notes:
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    plan = Plan(
+        suite=choice.suite.name if not (wish.apps or wish.setups) else "own",
+        title=title_of(choice, wish),
+        targets=tuple(choice.targets),
+        baseline=baseline_of(choice),
+        pieces=tuple(choice.pieces),
+        epochs_min=epochs or choice.suite.epochs.min,
+        epochs_max=epochs or choice.suite.epochs.max,
+        exact_epochs=epochs is not None and budget is None,
+        budget_s=parse_duration_s(budget) if budget else choice.suite.budget_s,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        cores=cores,
+    ).checked()
+    store = RunStore(output or new_folder(Path("bench-results"), plan.suite))
+    manifest = manifest_of(plan, store.folder.name)
+    outcome = measure(plan, manifest, store, console, started)
+    summary = publish(outcome.run, store)
+    show(summary, store, as_json=as_json, console=console)
+    if open_report:
+        webbrowser.open((store.folder / REPORT).absolute().as_uri())
+    raise typer.Exit(exit_code(summary, outcome))
+
+
+def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, started: float) -> Outcome:
+    """Carry the plan out, with the real load side, sampler and launcher; all are gone afterwards."""
+    start_cores = available_cores()
+    launcher = TargetLauncher(store.log_path, start_cores, plan.cores.server, probe_path(plan.pieces))
+    if hasattr(os, "sched_setaffinity"):
+        # The CLI, with its sampler, stays off the targets' cores.
+        os.sched_setaffinity(0, set(plan.cores.load))
+    sampler = ProcessSampler(started)
+    try:
+        with (
+            Display(plan, manifest, console) as display,
+            LocustSession(load_cores=plan.cores.load) as load,
+        ):
+            load.start()
+            return Measurement(plan, manifest, store, launcher, load, sampler, display, started).run()
+    finally:
+        sampler.close()
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, set(start_cores))
+
+
+def publish(run: Run, store: RunStore) -> Summary:
+    """Judge, estimate, draw and save a run."""
+    summary = summarise(run)
+    document = summary.to_dict(str(store.folder / REPORT))
+    store.finish(run.manifest, run.trials, document, render_html(summary))
+    return summary
+
+
+def show(summary: Summary, store: RunStore, *, as_json: bool, console: Console) -> None:
+    """The result to stdout, and where the rest is to stderr."""
+    if as_json:
+        sys.stdout.write(render_json(summary, str(store.folder / REPORT)))
+    else:
+        Console().print(summary_view(summary))
+    console.print(f"report: {store.folder / REPORT}", highlight=False, markup=False, soft_wrap=True)
+
+
+def exit_code(summary: Summary, outcome: Outcome) -> int:
+    """What the shell is told: interrupted, some trial invalid or failed, or done."""
+    if outcome.interrupted:
+        return ExitCode.INTERRUPTED
+    invalid = any(problem.severity is Severity.INVALID for problem in summary.problems)
+    return ExitCode.INVALID if invalid or not summary.valid else ExitCode.DONE
+
+
+def parse_counts(text: str) -> tuple[int, ...]:
+    """Numbers of connections as a user writes them: ``1,16,64``. Raises UsageError."""
+    try:
+        counts = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1 or max(counts) > 20_000:
+        raise UsageError(
+            f"--concurrency {text!r} is not a list of numbers from 1 to 20000", "for example --concurrency 1,16,64"
+        )
+    return counts
+
+
+def title_of(choice: Choice, wish: Wish) -> str:
+    """What a run is called: the suite's title, or what was compared."""
+    if not (wish.apps or wish.setups):
+        return choice.suite.title
+    apps = list(dict.fromkeys(target.app.name for target in choice.targets))
+    setups = list(dict.fromkeys(target.setup.name for target in choice.targets))
+    on = ", ".join(setups) if len(setups) <= 4 else f"{len(setups)} setups"
+    return f"{' and '.join(apps)} on {on}"
+
+
+def baseline_of(choice: Choice) -> str:
+    """The target that the others are compared with: the suite's choice while it takes part, else the first."""
+    names = [target.name for target in choice.targets]
+    return choice.suite.baseline if choice.suite.baseline in names else names[0]
+
+
+def new_folder(parent: Path, suite: str) -> Path:
+    """A folder that does not exist yet, named for the moment and the suite."""
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{suite}"
+    folder, count = parent / stem, 1
+    while folder.exists():
+        count += 1
+        folder = parent / f"{stem}-{count}"
+    return folder
+
+
+def manifest_of(plan: Plan, run_id: str) -> Manifest:
+    """What is known of a run before it begins."""
+    pythons = {target.python: interpreter(target.python).version for target in plan.targets}
+    return Manifest(
+        run_id=run_id,
+        suite=plan.suite,
+        title=plan.title,
+        status="running",
+        started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        elapsed_s=0.0,
+        command=("bench", *sys.argv[1:]),
+        seed=plan.seed,
+        epochs_planned=plan.epochs_max,
+        server_cores=plan.cores.server,
+        load_cores=plan.cores.load,
+        baseline=plan.baseline,
+        targets=tuple(target_info(target) for target in plan.targets),
+        scenarios=plan.scenario_infos(),
+        environment=environment(pythons),
+    )
+
+
+def target_info(target: Target) -> TargetInfo:
+    """What is recorded of a target; the command with PORT where each launch has its own."""
+    kind = target.setup.kind
+    has = interpreter(target.python)
+    return TargetInfo(
+        name=target.name,
+        app=target.app.name,
+        setup=target.setup.name,
+        interface=str(target.app.interface),
+        server=kind.server,
+        version=has.installed.get(kind.requires[0], "unknown"),
+        workers=target.setup.workers,
+        slots=target.setup.slots,
+        command=target.setup.command(target.python, target.app.path, HOST, "PORT"),
+        python=has.version,
+        ours=target.app.ours,
+    )

@@ -1,0 +1,117 @@
+"""What is shown on stderr while a run goes on: a live view on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+
+from ..reports.live import LiveRow, LiveState, live_view
+from ..results.records import Manifest, Run, Trial
+from ..results.summarise import summarise
+from ..results.summary import Metric, Summary
+from .plan import START_S, Piece, Plan
+
+REFRESHES_PER_S = 4
+
+
+class Display:
+    """Watches a run and shows it. Use as a context manager around the measurement."""
+
+    def __init__(
+        self, plan: Plan, manifest: Manifest, console: Console, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`console` writes to stderr; on a terminal the view is redrawn in place."""
+        self._plan = plan
+        self._manifest = manifest
+        self._console = console
+        self._clock = clock
+        self._started = clock()
+        self._epochs = plan.epochs_max if plan.exact_epochs else self._first_guess()
+        self._epoch_s = plan.epoch_estimate_s()
+        self._phase = "starting the load side"
+        self._trials: list[Trial] = []
+        self._rows: tuple[LiveRow, ...] = ()
+        self._live: Live | None = None
+
+    def _first_guess(self) -> int:
+        fits = int((self._plan.budget_s - START_S) / self._plan.epoch_estimate_s())
+        return min(max(fits, self._plan.epochs_min), self._plan.epochs_max)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(
+                get_renderable=lambda: live_view(self.state()),
+                console=self._console,
+                refresh_per_second=REFRESHES_PER_S,
+                transient=True,
+            )
+            self._live.start()
+        else:
+            self._line(f"{self._plan.title}: {len(self._plan.targets)} targets, about {self._total_s():.0f} s")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def phase(self, epoch: int, text: str) -> None:
+        """What is being done now."""
+        self._phase = f"launch {epoch} of {self._epochs} · {text}"
+        self._line(self._phase)
+
+    def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
+        """A piece is over: its figures join the table."""
+        self._trials += trials
+        self._rows = rows_of(summarise(Run(self._manifest, tuple(self._trials))))
+
+    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
+        """An epoch is over; `of` is how many there will be by now's reckoning."""
+        self._epochs = of
+        self._epoch_s = elapsed_s
+
+    def state(self) -> LiveState:
+        """What there is to show at this moment."""
+        elapsed, total = self._clock() - self._started, self._total_s()
+        return LiveState(
+            title=self._plan.title,
+            phase=self._phase,
+            done=min(elapsed / total, 0.99),
+            time_left_s=max(total - elapsed, 0.0),
+            rows=self._rows,
+        )
+
+    def _total_s(self) -> float:
+        return START_S + self._epochs * self._epoch_s
+
+    def _line(self, text: str) -> None:
+        if self._live is None:
+            elapsed = self._clock() - self._started
+            self._console.print(f"{elapsed:6.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def rows_of(summary: Summary) -> tuple[LiveRow, ...]:
+    """The live table: for each scenario its highest level measured so far, fastest first."""
+    highest: Mapping[str, object] = {result.scenario: result.level for result in summary.results}
+    ratios = {
+        (comparison.scenario, comparison.level, comparison.target): comparison.ratio
+        for comparison in summary.comparisons
+        if comparison.metric is Metric.THROUGHPUT
+    }
+    rows = []
+    for scenario, level in highest.items():
+        shown = [result for result in summary.results if result.scenario == scenario and result.level == level]
+        shown.sort(key=lambda result: -(result.throughput_rps.value if result.throughput_rps else 0.0))
+        rows += [
+            LiveRow(
+                target=result.target,
+                scenario=f"{scenario} {result.level.label}",
+                throughput=result.throughput_rps,
+                ratio=ratios.get((scenario, result.level, result.target)),
+                memory_mib=result.memory_mib.peak.value if result.memory_mib.peak else None,
+                note="" if result.valid else "invalid",
+            )
+            for result in shown
+        ]
+    return tuple(rows)

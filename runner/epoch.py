@@ -1,0 +1,268 @@
+"""One epoch: a fresh launch of every target, measured together in shuffled rounds of short turns."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ..results.errors import TargetError
+from ..results.histogram import Histogram
+from ..results.records import MemoryMark, Problem, ProblemCode, Severity, Trial, Turn
+from ..scenarios.model import Scenario
+from .load.orders import Arrival, Block, BlockReport, Endpoint, LoadSession, TurnOrder, TurnReport
+from .machine import CpuReading, Noise
+from .plan import WARMUP_AGAIN_S, WARMUP_S, Piece, Plan
+from .sampler import Sampler, context_switches
+from .targets.checking import Conformity
+from .targets.launch import HOST, LiveTarget, Target
+
+MARK_AT = 0.6  # of a turn: all requests are in flight by then
+MARK_FROM_S = 0.25
+
+
+class Launcher(Protocol):
+    """Starts targets and proves them. A fake one lets the rotation be tested without servers."""
+
+    def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
+        """Launch all side by side; for each its live target, ready and pinned, or why there is none."""
+
+    def prove(self, targets: Sequence[LiveTarget], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
+        """Ask each for everything it owes: what it will be held to under load, or what was wrong."""
+
+    def stop(self) -> None:
+        """End every process tree of this epoch."""
+
+
+class Watcher(Protocol):
+    """Is told how a run gets on."""
+
+    def phase(self, epoch: int, text: str) -> None:
+        """What is being done now."""
+
+    def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
+        """A piece is over and saved."""
+
+
+@dataclass(slots=True)
+class EpochResult:
+    """What an epoch leaves besides the trials it handed over."""
+
+    problems: list[Problem] = field(default_factory=list)
+    noise: list[tuple[str, Noise]] = field(default_factory=list)
+
+
+SavePiece = Callable[[Sequence[Trial], Sequence[Mapping[str, Any]]], None]
+
+
+class Epoch:
+    """Carries one epoch out. `save` gets the trials and samples of each piece as soon as it is over."""
+
+    def __init__(
+        self,
+        number: int,
+        plan: Plan,
+        launcher: Launcher,
+        load: LoadSession,
+        sampler: Sampler,
+        watcher: Watcher,
+        save: SavePiece,
+        started: float,
+    ) -> None:
+        """`started` is the run's start on the monotonic clock; all that is random follows from the plan's seed."""
+        self.number = number
+        self._plan = plan
+        self._launcher = launcher
+        self._load = load
+        self._sampler = sampler
+        self._watcher = watcher
+        self._save = save
+        self._started = started
+        self._random = random.Random(f"{plan.seed}/{number}")
+        self._result = EpochResult()
+        self._gone: set[str] = set()
+
+    def run(self) -> EpochResult:
+        """Launch, prove, measure piece by piece, and always stop what was launched."""
+        self._watcher.phase(self.number, f"launching {len(self._plan.targets)} targets")
+        hash_seed = self._random.randrange(1, 2**32)
+        try:
+            proven = self._prove(self._start(hash_seed))
+            idle = {live.name: self._sampler.mark(live, "idle") for live, _ in proven}
+            for piece in self._plan.pieces:
+                present = [(live, proof) for live, proof in proven if live.name not in self._gone]
+                if present:
+                    self._measure(piece, present, idle)
+        finally:
+            self._sampler.watch(())
+            self._launcher.stop()
+        return self._result
+
+    def _start(self, hash_seed: int) -> list[LiveTarget]:
+        alive = []
+        outcomes = self._launcher.start(self._plan.targets, self.number, hash_seed)
+        for target, outcome in zip(self._plan.targets, outcomes, strict=True):
+            if isinstance(outcome, TargetError):
+                self._note(ProblemCode.NOT_STARTED, target.name, outcome)
+            else:
+                alive.append(outcome)
+        return alive
+
+    def _note(self, code: ProblemCode, target: str, error: TargetError) -> None:
+        message = error.message + (f" ({error.hint})" if error.hint else "")
+        self._result.problems.append(Problem(code, message, target))
+
+    def _prove(self, alive: Sequence[LiveTarget]) -> list[tuple[LiveTarget, Conformity]]:
+        self._watcher.phase(self.number, "checking that every target gives the right answers")
+        scenarios = list({piece.scenario.name: piece.scenario for piece in self._plan.pieces}.values())
+        proven = []
+        for live, outcome in zip(alive, self._launcher.prove(alive, scenarios), strict=True):
+            if isinstance(outcome, TargetError):
+                self._note(ProblemCode.WRONG_ANSWERS, live.name, outcome)
+            else:
+                proven.append((live, outcome))
+        return proven
+
+    def _measure(
+        self,
+        piece: Piece,
+        present: Sequence[tuple[LiveTarget, Conformity]],
+        idle: Mapping[str, MemoryMark | None],
+    ) -> None:
+        self._watcher.phase(self.number, piece.label)
+        lives = [live for live, _ in present]
+        block = self._block(piece, present)
+        switches = {live.name: context_switches(live.pids) for live in lives}
+        self._sampler.take()
+        self._sampler.watch(lives)
+        before = CpuReading.now(time.monotonic())
+
+        def on_turn(order: TurnOrder) -> None:
+            if order.seconds >= MARK_FROM_S:
+                self._sampler.mark_later(lives[order.endpoint], "peak", order.seconds * MARK_AT)
+
+        report = self._load.run(block, on_turn)
+        noise = Noise.between(before, CpuReading.now(time.monotonic()))
+        self._sampler.watch(())
+        rows, marks = self._sampler.take()
+        self._result.noise.append((piece.label, noise))
+        trials = []
+        for index, live in enumerate(lives):
+            peaks = marks.get(live.name, []) or [self._sampler.mark(live, "peak")]
+            memory = tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None)
+            trial = trial_of(report, index, self.number, live.name, piece, self._started)
+            switched = context_switches(live.pids) - switches[live.name]
+            problems = tuple(self._after(live, piece))
+            trials.append(replace(trial, memory=memory, context_switches=max(switched, 0) or None, problems=problems))
+        self._save(trials, rows)
+        self._watcher.finished(self.number, piece, trials)
+
+    def _block(self, piece: Piece, present: Sequence[tuple[LiveTarget, Conformity]]) -> Block:
+        lengths = [piece.turn_s(proof.service_s.get(piece.scenario.name, 0.0)) for _, proof in present]
+        endpoints = tuple(
+            Endpoint(
+                name=live.name,
+                host=HOST,
+                port=live.port,
+                request=request_bytes(piece, live.port),
+                expect=proof.expectations[piece.scenario.name],
+                pids=live.pids,
+                method=piece.scenario.request.method,
+            )
+            for live, proof in present
+        )
+        first = piece is self._plan.pieces[0]
+        warmup_s = WARMUP_S if first else (0.0 if piece.scenario.waiting else WARMUP_AGAIN_S)
+        level = piece.level
+        return Block(
+            id=self._random.randrange(1, 2**31),
+            endpoints=endpoints,
+            arrival=Arrival(level.concurrency, level.rate_rps, piece.scenario.load.poisson),
+            turns=tuple(shuffled_turns(piece, lengths, warmup_s, self._random)),
+            timeout_s=piece.scenario.load.timeout_s,
+            seed=self._random.randrange(2**31),
+        )
+
+    def _after(self, live: LiveTarget, piece: Piece) -> Iterator[Problem]:
+        """What became of the target while it was measured."""
+        known = set(live.pids)
+        if not live.process.running:
+            self._gone.add(live.name)
+            code = live.process.exit_code()
+            message = live.failure(f"ended with code {code} while it was measured").message
+            yield Problem(ProblemCode.SERVER_DIED, message, live.name, piece.scenario.name)
+            return
+        serving = live.serving_processes()
+        wanted = live.target.setup.workers
+        new = set(serving) - known
+        if new:
+            message = f"{len(new)} of its workers died and were replaced while it was measured"
+            live.refresh()
+            yield Problem(ProblemCode.SERVER_DIED, message, live.name, piece.scenario.name)
+        if len(serving) < wanted:
+            message = f"runs {len(serving)} of {wanted} workers"
+            yield Problem(ProblemCode.WORKER_COUNT, message, live.name, piece.scenario.name)
+        if self._plan.cores.shared:
+            message = "server and load share a core: absolute figures are too low, ratios come closer together"
+            yield Problem(ProblemCode.SHARED_CORE, message, "", piece.scenario.name, Severity.WARNING)
+
+
+def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng: random.Random) -> Iterator[TurnOrder]:
+    """The turns of a piece: a warm-up each, then rounds in each of which every target has one, in random order.
+
+    `lengths` are the targets' turn lengths in seconds; all get the same number of rounds.
+    """
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    if warmup_s:
+        for position, endpoint in enumerate(order):
+            yield TurnOrder(endpoint, warmup_s, round=-1, position=position, warmup=True)
+    for number in range(piece.rounds(min(lengths))):
+        rng.shuffle(order)
+        for position, endpoint in enumerate(order):
+            yield TurnOrder(endpoint, lengths[endpoint], number, position)
+
+
+def request_bytes(piece: Piece, port: int) -> bytes:
+    """The scenario's request as it goes over the wire."""
+    request = piece.scenario.request
+    body = request.body.encode()
+    headers = {"Host": f"{HOST}:{port}", "User-Agent": "sgibench", "Accept": "*/*", **request.headers}
+    if body:
+        headers |= {"Content-Length": str(len(body))}
+    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def trial_of(report: BlockReport, endpoint: int, epoch: int, target: str, piece: Piece, started: float) -> Trial:
+    """What a block's report says of one of its endpoints, without the warm-up."""
+    turns = [turn for turn in report.turns if turn.order.endpoint == endpoint and not turn.order.warmup]
+    return Trial(
+        epoch=epoch,
+        target=target,
+        scenario=piece.scenario.name,
+        level=piece.level,
+        turns=tuple(_turn(turn, started) for turn in turns),
+        service_time=Histogram.total(turn.service_time for turn in turns),
+        response_time=_total([turn.response_time for turn in turns]),
+        schedule_lag=_total([turn.schedule_lag for turn in turns]),
+    )
+
+
+def _total(histograms: Sequence[Histogram | None]) -> Histogram | None:
+    present = [histogram for histogram in histograms if histogram is not None]
+    return Histogram.total(present) if present else None
+
+
+def _turn(report: TurnReport, started: float) -> Turn:
+    return Turn(
+        round=report.order.round,
+        position=report.order.position,
+        started_s=report.started_ns / 1e9 - started,
+        planned_s=report.order.seconds,
+        elapsed_s=report.elapsed_s,
+        ledger=report.ledger,
+        target_cpu_s=report.target_cpu_s,
+        load_cpu_s=report.load_cpu_s,
+        reopened=report.reopened,
+    )

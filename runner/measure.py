@@ -1,0 +1,184 @@
+"""A whole run: epoch after epoch while the budget lasts, every finished piece saved, and the rest told honestly."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Protocol
+
+from ..results.errors import LoadError, TargetError
+from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
+from ..results.store import RunStore
+from .epoch import Epoch, Launcher, Watcher
+from .load.orders import LoadSession
+from .machine import Noise
+from .plan import Plan
+from .sampler import Sampler
+
+FOREIGN_CORES_LIMIT = 0.10
+STEAL_CORES_LIMIT = 0.10
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user, or the system, wants the run to end now."""
+
+
+class RunWatcher(Watcher, Protocol):
+    """Is told how a run gets on, epoch by epoch too."""
+
+    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
+        """An epoch is over; `of` is how many there will be by now's reckoning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run as far as it came."""
+
+    run: Run
+    interrupted: bool
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within: SIGINT and SIGTERM raise Interrupted, once; while it is handled, further ones are ignored."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Interrupted
+
+    before = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+class Measurement:
+    """Carries out a plan. All that touches the world is handed in, so that the pipeline is testable without it."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        manifest: Manifest,
+        store: RunStore,
+        launcher: Launcher,
+        load: LoadSession,
+        sampler: Sampler,
+        watcher: RunWatcher,
+        started: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`started` is the run's start on the clock: the budget counts from there."""
+        self._plan = plan
+        self._manifest = manifest
+        self._store = store
+        self._launcher = launcher
+        self._load = load
+        self._sampler = sampler
+        self._watcher = watcher
+        self._started = started
+        self._clock = clock
+        self._trials: list[Trial] = []
+        self._problems: list[Problem] = []
+        self._noise: list[tuple[str, Noise]] = []
+
+    def run(self) -> Outcome:
+        """Measure until the plan is carried out, the budget is spent, or someone interrupts.
+
+        Raises TargetError when no target at all could be measured; whatever else goes wrong is told in the problems.
+        """
+        self._store.save_manifest(self._manifest)
+        interrupted = False
+        try:
+            with interruptible():
+                self._epochs()
+        except Interrupted:
+            interrupted = True
+            message = "the run was interrupted: it holds what was finished by then"
+            self._problems.append(Problem(ProblemCode.INTERRUPTED, message))
+        except LoadError as error:
+            self._problems.append(Problem(ProblemCode.LOAD_LOST, f"{error.message} ({error.hint})".strip(" ()")))
+        failed = not self._trials and not interrupted
+        manifest = replace(
+            self._manifest,
+            status="interrupted" if interrupted else "failed" if failed else "complete",
+            elapsed_s=round(self._clock() - self._started, 3),
+            problems=(*self._manifest.problems, *_once(self._problems), *noise_problems(self._noise)),
+        )
+        if failed:
+            self._store.save_manifest(manifest)
+            self._raise_nothing_measured()
+        return Outcome(Run(manifest, tuple(self._trials)), interrupted)
+
+    def _epochs(self) -> None:
+        number, longest = 0, 0.0
+        while number < self._plan.epochs_max:
+            began = self._clock()
+            left = self._plan.budget_s - (began - self._started)
+            if number >= self._plan.epochs_min and not self._plan.exact_epochs and longest > left:
+                break
+            number += 1
+            epoch = Epoch(
+                number,
+                self._plan,
+                self._launcher,
+                self._load,
+                self._sampler,
+                self._watcher,
+                self._save,
+                self._started,
+            )
+            result = epoch.run()
+            self._problems += result.problems
+            self._noise += result.noise
+            if not self._trials:
+                break
+            took = self._clock() - began
+            longest = max(longest, took)
+            left = self._plan.budget_s - (self._clock() - self._started)
+            planned = self._plan.epochs_max if self._plan.exact_epochs else number + int(max(left, 0) / longest)
+            planned = min(max(planned, self._plan.epochs_min), self._plan.epochs_max)
+            self._watcher.epoch_over(number, planned, took)
+
+    def _save(self, trials: Sequence[Trial], samples: Sequence[Mapping[str, Any]]) -> None:
+        self._trials += trials
+        self._store.save_trials(trials, samples)
+
+    def _raise_nothing_measured(self) -> None:
+        first = next(iter(self._problems), None)
+        message = first.message if first else "no target could be measured"
+        more = len(self._problems) - 1
+        raise TargetError(message, f"and {more} more of {len(self._plan.targets)} targets failed" if more > 0 else "")
+
+
+def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """Each target's problem once: a target that fails to start does so in every epoch."""
+    seen: dict[tuple[str, str], int] = {}
+    for problem in problems:
+        seen[(problem.code, problem.target)] = seen.get((problem.code, problem.target), 0) + 1
+    for problem in problems:
+        count = seen.pop((problem.code, problem.target), 0)
+        if count:
+            again = f" (in {count} launches)" if count > 1 else ""
+            yield replace(problem, message=problem.message + again)
+
+
+def noise_problems(noise: Sequence[tuple[str, Noise]]) -> Iterator[Problem]:
+    """A warning where others used the machine meanwhile: the rotation bears it, absolute figures suffer."""
+    for name, limit, figures in (
+        ("other processes", FOREIGN_CORES_LIMIT, [(item.foreign_cores, label) for label, item in noise]),
+        ("the hypervisor", STEAL_CORES_LIMIT, [(item.steal_cores, label) for label, item in noise]),
+    ):
+        beyond = [figure for figure in figures if figure[0] > limit]
+        if beyond:
+            worst, label = max(beyond)
+            yield Problem(
+                ProblemCode.NOISY_MACHINE,
+                f"{name} took up to {worst:.2f} cores ({label}; in {len(beyond)} of {len(figures)} pieces more than "
+                f"{limit:.2f}): ratios bear that, absolute figures are lower than on a quiet machine",
+                severity=Severity.WARNING,
+            )

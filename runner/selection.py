@@ -1,0 +1,222 @@
+"""From what a user names (suite, apps, setups, scenarios) to targets and pieces, with the nearest name for a typo."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..apps.catalogue import APPS, APPS_ROOT, Interface
+from ..results.errors import UsageError
+from ..scenarios import files
+from ..scenarios.model import Load, Request, Scenario, Suite, SuiteScenario
+from .plan import Piece, check_names, pieces_of
+from .targets.checking import exchange_named
+from .targets.interpreters import find_interface, find_python, interpreter, package_versions
+from .targets.launch import App, Target
+from .targets.setups import Setup, parse_setup, unknown
+
+USER_CONCURRENCY = (1, 16, 64)
+USER_SECONDS = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user asked for; empty fields were left open."""
+
+    suite: str | None = None
+    apps: tuple[str, ...] = ()
+    setups: tuple[str, ...] = ()
+    scenarios: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    concurrency: tuple[int, ...] = ()
+    interface: Interface | None = None
+    python: str | None = None
+
+
+@dataclass(slots=True)
+class Choice:
+    """What will be measured, and what was left out and why (`notes`)."""
+
+    suite: Suite
+    targets: list[Target]
+    pieces: list[Piece]
+    notes: list[str] = field(default_factory=list)
+
+
+def choose(wish: Wish, here: Path, server_cores: int) -> Choice:
+    """Resolve a wish; a user's own app is imported from `here`. Raises UsageError or TargetError."""
+    suite = find_suite(wish.suite or "default")
+    python = find_python(wish.python) if wish.python else sys.executable
+    notes: list[str] = []
+    if wish.apps or wish.setups:
+        targets = _targets(wish, suite, python, here, server_cores, notes)
+    else:
+        targets = [_suite_target(text, python) for text in suite.targets]
+    _check_installed(targets)
+    pieces = _pieces(wish, suite, targets)
+    check_names(pieces)
+    return Choice(suite, targets, pieces, notes)
+
+
+def find_suite(name: str) -> Suite:
+    """A suite by name, or from a TOML file. Raises UsageError (with the nearest name)."""
+    if name.endswith(".toml"):
+        return files.read_suite(Path(name))
+    try:
+        return files.built_in_suite(name)
+    except KeyError:
+        raise unknown("suite", name, files.suite_names(), see="bench list suites") from None
+
+
+def find_scenario(name: str) -> Scenario:
+    """A scenario by name, or from a TOML file. Raises UsageError (with the nearest name)."""
+    if name.endswith(".toml"):
+        scenario = files.read_scenario(Path(name))
+    else:
+        try:
+            scenario = files.built_in_scenario(name)
+        except KeyError:
+            raise unknown("scenario", name, files.scenario_names(), see="bench list scenarios") from None
+    if scenario.expect.exchange is not None:
+        exchange_named(scenario.expect.exchange)
+    return scenario
+
+
+def find_app(name: str, wish: Wish, python: str, here: Path) -> App:
+    """An app of ours by name, or the user's own (``module:attr``), whose interface is found out."""
+    if name in APPS:
+        info = APPS[name]
+        missing = set(info.requires) - set(package_versions(python, info.requires))
+        if missing:
+            raise UsageError(
+                f"app {name!r} needs {', '.join(sorted(missing))}, which {python} does not have",
+                f"{python} -m pip install {' '.join(sorted(missing))}",
+            )
+        return App(name, info.path, info.interface, APPS_ROOT, ours=True)
+    if ":" not in name:
+        raise unknown("app", name, APPS, see="bench list apps; your own app is written module:attr")
+    interface = wish.interface
+    if interface is None:
+        env = {"PYTHONPATH": str(here)}
+        interface = find_interface(python, name, here, env)
+    return App(name, name, interface, here, ours=False)
+
+
+def default_setups(interface: str, server_cores: int) -> list[Setup]:
+    """The setups to try for an app: each server's usual worker kinds, sized by its own advice for these cores."""
+    cores = max(server_cores, 1)
+    names = {
+        # gunicorn's documentation: (2 x cores) + 1 sync workers
+        Interface.WSGI: (f"gunicorn-sync-{2 * cores + 1}", f"gunicorn-gthread-{cores}x64", f"gunicorn-gevent-{cores}"),
+        Interface.ASGI: (f"uvicorn-{cores}", f"gunicorn-uvicorn-{cores}", f"gunicorn-asgi-{cores}"),
+    }
+    return [parse_setup(name) for name in names[Interface(interface)]]
+
+
+def _targets(wish: Wish, suite: Suite, python: str, here: Path, server_cores: int, notes: list[str]) -> list[Target]:
+    names = wish.apps or tuple(dict.fromkeys(text.partition("@")[0] for text in suite.targets))
+    setups = [parse_setup(text) for text in dict.fromkeys(wish.setups)]
+    targets: list[Target] = []
+    for name in dict.fromkeys(names):
+        app = find_app(name, wish, python, here)
+        if setups:
+            fitting = [setup for setup in setups if setup.kind.interface == app.interface]
+            others = [setup.name for setup in setups if setup.kind.interface != app.interface]
+            if others and wish.apps:
+                notes.append(f"{name} speaks {app.interface.upper()}: not on {', '.join(others)}")
+        else:
+            fitting = _available(app, python, server_cores, notes)
+        targets += [Target(app, setup, python) for setup in fitting]
+    if not targets:
+        raise UsageError(
+            "none of the setups fits any of the apps: " + "; ".join(notes or ["another interface is needed"]),
+            "`bench list setups` says which interface each speaks",
+        )
+    return targets
+
+
+def _available(app: App, python: str, server_cores: int, notes: list[str]) -> list[Setup]:
+    """The default setups that the interpreter can run; plain uvicorn where the fast one lacks its libraries."""
+    has = interpreter(python)
+    fitting, commands = [], []
+    for setup in default_setups(app.interface, server_cores):
+        missing = has.missing(setup.kind)
+        if not missing:
+            fitting.append(setup)
+            continue
+        commands.append(has.install_command(setup.kind))
+        notes.append(f"{setup.name} is left out: {python} lacks {', '.join(missing)} ({commands[-1]})")
+        if setup.kind.name == "uvicorn":
+            plain = parse_setup(f"uvicorn-asyncio-h11-{setup.workers}")
+            fitting += [] if has.missing(plain.kind) else [plain]
+    if not fitting:
+        raise UsageError(f"{python} has no server that runs a {app.interface.upper()} app", commands[0])
+    return fitting
+
+
+def _suite_target(text: str, python: str) -> Target:
+    name, at, setup_text = text.partition("@")
+    if not at:
+        raise UsageError(f"target {text!r} is not written APP@SETUP", "for example flask@gunicorn-gthread-2x16")
+    setup = parse_setup(setup_text)
+    app = find_app(name, Wish(), python, Path.cwd())
+    if setup.kind.interface != app.interface:
+        raise UsageError(
+            f"target {text!r}: {name} speaks {app.interface.upper()}, {setup.kind.name} {setup.kind.interface.upper()}",
+            "`bench list setups` says which interface each speaks",
+        )
+    return Target(app, setup, python)
+
+
+def _check_installed(targets: Sequence[Target]) -> None:
+    for target in targets:
+        has = interpreter(target.python)
+        missing = has.missing(target.setup.kind)
+        if missing:
+            raise UsageError(
+                f"{target.setup.name} is not installed: {target.python} lacks {', '.join(missing)}",
+                has.install_command(target.setup.kind),
+            )
+
+
+def _pieces(wish: Wish, suite: Suite, targets: Sequence[Target]) -> list[Piece]:
+    ours = all(target.app.ours for target in targets)
+    pieces: list[Piece] = []
+    for name in dict.fromkeys(wish.scenarios):
+        pieces += _sized(pieces_of(find_scenario(name), None, USER_SECONDS), wish)
+    for path in dict.fromkeys(wish.paths):
+        pieces += _sized(pieces_of(path_scenario(path), None, USER_SECONDS), wish)
+    if pieces:
+        return pieces
+    if not ours:
+        return _sized(pieces_of(path_scenario("/"), None, USER_SECONDS), wish)
+    for place in suite.scenario:
+        pieces += _sized(pieces_of(find_scenario(place.name), place, place.seconds), wish)
+    return pieces
+
+
+def _sized(pieces: list[Piece], wish: Wish) -> list[Piece]:
+    """The pieces at the levels a user asked for, where one did."""
+    if not wish.concurrency or any(piece.level.rate_rps for piece in pieces):
+        return pieces
+    first = pieces[0]
+    place = SuiteScenario(name=first.scenario.name, seconds=first.seconds, concurrency=list(wish.concurrency))
+    return pieces_of(first.scenario, place, first.seconds)
+
+
+def path_scenario(path: str) -> Scenario:
+    """The scenario for a path of a user's own app: it has to answer 200. Raises UsageError when it is no path."""
+    if not path.startswith("/") or any(character.isspace() for character in path):
+        raise UsageError(f"--path {path!r} is not a path", "write it as in a URL, for example --path /items?limit=10")
+    slug = "".join(character if character.isalnum() else "-" for character in path.lower()).strip("-") or "root"
+    return Scenario(
+        name="path-" + slug.encode("ascii", "ignore").decode()[:50],
+        title=f"GET {path}",
+        request=Request(path=path),
+        load=Load(concurrency=list(USER_CONCURRENCY)),
+    )
+
+
+def probe_path(pieces: Sequence[Piece]) -> str:
+    """What a target is asked until it answers: the first request that only reads."""
+    return next((piece.scenario.request.path for piece in pieces if piece.scenario.request.method == "GET"), "/")
