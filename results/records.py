@@ -20,6 +20,7 @@ class ProblemCode(StrEnum):
     IMPOSSIBLE = "impossible"
     NOISY_MACHINE = "noisy-machine"
     SERVER_DIED = "server-died"
+    WORKER_DIED = "worker-died"
     WORKER_COUNT = "worker-count"
     SHARED_CORE = "shared-core"
     FEW_SAMPLES = "few-samples"

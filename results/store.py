@@ -13,13 +13,14 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
 from .records import SCHEMA_VERSION, Manifest, Run, Trial
 from .serialise import manifest_from_dict, manifest_to_dict, trial_from_dict, trial_to_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
@@ -78,6 +79,8 @@ class RunStore:
         """Save one finished piece: the trials of one epoch, scenario and level, and the samples taken meanwhile."""
         if not trials:
             return
+        import pandas as pd  # slow to import, and not needed by most commands
+
         first = trials[0]
         stem = f"e{first.epoch:02d}-{first.scenario}-{first.level.label}"
         table = pd.DataFrame(list(samples))
@@ -89,6 +92,8 @@ class RunStore:
     def finish(self, manifest: Manifest, trials: Sequence[Trial], summary: Mapping[str, Any], page: str) -> None:
         """Save tables, summary and report, and last the manifest that says the run is over."""
         write_atomically(self.folder / "turns.csv", turns_table(trials).to_csv(index=False))
+        import pandas as pd
+
         pieces = sorted((self.folder / "samples").glob("*.csv"))
         if pieces:
             samples = pd.concat([pd.read_csv(piece) for piece in pieces], ignore_index=True)
@@ -104,8 +109,10 @@ def save_report(folder: Path, summary: Mapping[str, Any], page: str) -> Path:
     return folder / REPORT
 
 
-def turns_table(trials: Iterable[Trial]) -> pd.DataFrame:
+def turns_table(trials: Iterable[Trial]) -> "pd.DataFrame":
     """One row per turn: where and when, its ledger, times and CPU."""
+    import pandas as pd
+
     rows = [
         {
             "epoch": trial.epoch,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .comparison import compare_trials, verdict
-from .estimate import Estimate, from_epochs, slope_from_epochs
+from .estimate import Estimate, from_epochs, mean_estimate
 from .histogram import Histogram
 from .ledger import Ledger
 from .records import Level, Problem, ProblemCode, Run, Severity, Trial
@@ -185,9 +185,9 @@ def _slopes(results: Sequence[Result], cells: Mapping[Key, Mapping[str, Sequence
                 if peaks:
                     points[trial.epoch].append((level.concurrency, max(peaks)))
         slopes = [
-            float(np.polyfit(*zip(*pairs, strict=True), 1)[0]) * 1024
+            float(np.polyfit([x for x, _ in pairs], [y for _, y in pairs], 1)[0]) * 1024
             for pairs in points.values()
             if len({concurrency for concurrency, _ in pairs}) >= 2
         ]
         if slopes:
-            yield MemorySlope(target, scenario, slope_from_epochs(slopes))
+            yield MemorySlope(target, scenario, mean_estimate(slopes))

@@ -5,10 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scipy import stats
-
 from .comparison import verdict
-from .estimate import CONFIDENCE, Estimate
+from .estimate import Estimate, t_quantile
 from .records import Level, Run
 from .summarise import summarise
 from .summary import Comparison, Metric, Summary, Verdict
@@ -162,7 +160,7 @@ def quotient(numerator: Estimate | None, denominator: Estimate | None) -> Estima
     # Welch and Satterthwaite's degrees of freedom
     scale = sum(variance**2 / (n - 1) for variance, n in zip(variances, sizes, strict=True))
     freedom = total**2 / scale if scale > 0 else min(sizes) - 1
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(total)
+    half = t_quantile(freedom) * math.sqrt(total)
     return Estimate(
         value,
         value * math.exp(-half),
@@ -175,8 +173,7 @@ def quotient(numerator: Estimate | None, denominator: Estimate | None) -> Estima
 def _standard_error(estimate: Estimate) -> float | None:
     if estimate.low is None or estimate.high is None:
         return None
-    critical = float(stats.t.ppf((1 + CONFIDENCE) / 2, estimate.n - 1))
-    return math.log(estimate.high / estimate.low) / 2 / critical
+    return math.log(estimate.high / estimate.low) / 2 / t_quantile(estimate.n - 1)
 
 
 def environment_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[EnvironmentDifference]:

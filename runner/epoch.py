@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..results.errors import TargetError
 from ..results.histogram import Histogram
@@ -13,21 +13,31 @@ from ..scenarios.model import Scenario
 from .load.orders import Arrival, Block, BlockReport, Endpoint, LoadSession, TurnOrder, TurnReport
 from .machine import CpuReading, Noise
 from .plan import WARMUP_AGAIN_S, WARMUP_S, Piece, Plan
-from .sampler import Sampler, context_switches
+from .sampler import Sampled, Sampler, context_switches
 from .targets.checking import Conformity
-from .targets.launch import HOST, LiveTarget, Target
+from .targets.launch import HOST, Target
 
 MARK_AT = 0.6  # of a turn: all requests are in flight by then
 MARK_FROM_S = 0.25
 
 
-class Launcher(Protocol):
+class Live(Sampled, Protocol):
+    """A launched target, as the rotation sees it."""
+
+    def condition(self) -> list[tuple[ProblemCode, str]]:
+        """What became of it since it was last looked at; empty when it is well."""
+
+
+LiveT = TypeVar("LiveT", bound=Live)
+
+
+class Launcher(Protocol[LiveT]):
     """Starts targets and proves them. A fake one lets the rotation be tested without servers."""
 
-    def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
+    def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveT | TargetError]:
         """Launch all side by side; for each its live target, ready and pinned, or why there is none."""
 
-    def prove(self, targets: Sequence[LiveTarget], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
+    def prove(self, targets: Sequence[LiveT], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
         """Ask each for everything it owes: what it will be held to under load, or what was wrong."""
 
     def stop(self) -> None:
@@ -55,14 +65,14 @@ class EpochResult:
 SavePiece = Callable[[Sequence[Trial], Sequence[Mapping[str, Any]]], None]
 
 
-class Epoch:
+class Epoch(Generic[LiveT]):
     """Carries one epoch out. `save` gets the trials and samples of each piece as soon as it is over."""
 
     def __init__(
         self,
         number: int,
         plan: Plan,
-        launcher: Launcher,
+        launcher: Launcher[LiveT],
         load: LoadSession,
         sampler: Sampler,
         watcher: Watcher,
@@ -98,7 +108,7 @@ class Epoch:
             self._launcher.stop()
         return self._result
 
-    def _start(self, hash_seed: int) -> list[LiveTarget]:
+    def _start(self, hash_seed: int) -> list[LiveT]:
         alive = []
         outcomes = self._launcher.start(self._plan.targets, self.number, hash_seed)
         for target, outcome in zip(self._plan.targets, outcomes, strict=True):
@@ -112,7 +122,7 @@ class Epoch:
         message = error.message + (f" ({error.hint})" if error.hint else "")
         self._result.problems.append(Problem(code, message, target))
 
-    def _prove(self, alive: Sequence[LiveTarget]) -> list[tuple[LiveTarget, Conformity]]:
+    def _prove(self, alive: Sequence[LiveT]) -> list[tuple[LiveT, Conformity]]:
         self._watcher.phase(self.number, "checking that every target gives the right answers")
         scenarios = list({piece.scenario.name: piece.scenario for piece in self._plan.pieces}.values())
         proven = []
@@ -126,7 +136,7 @@ class Epoch:
     def _measure(
         self,
         piece: Piece,
-        present: Sequence[tuple[LiveTarget, Conformity]],
+        present: Sequence[tuple[LiveT, Conformity]],
         idle: Mapping[str, MemoryMark | None],
     ) -> None:
         self._watcher.phase(self.number, piece.label)
@@ -148,8 +158,8 @@ class Epoch:
         self._result.noise.append((piece.label, noise))
         trials = []
         for index, live in enumerate(lives):
-            peaks = marks.get(live.name, []) or [self._sampler.mark(live, "peak")]
-            memory = tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None)
+            found = [idle.get(live.name), *(marks.get(live.name) or [self._sampler.mark(live, "peak")])]
+            memory = tuple(mark for mark in found if mark is not None)
             trial = trial_of(report, index, self.number, live.name, piece, self._started)
             switched = context_switches(live.pids) - switches[live.name]
             problems = tuple(self._after(live, piece))
@@ -157,7 +167,7 @@ class Epoch:
         self._save(trials, rows)
         self._watcher.finished(self.number, piece, trials)
 
-    def _block(self, piece: Piece, present: Sequence[tuple[LiveTarget, Conformity]]) -> Block:
+    def _block(self, piece: Piece, present: Sequence[tuple[LiveT, Conformity]]) -> Block:
         lengths = [piece.turn_s(proof.service_s.get(piece.scenario.name, 0.0)) for _, proof in present]
         endpoints = tuple(
             Endpoint(
@@ -183,25 +193,12 @@ class Epoch:
             seed=self._random.randrange(2**31),
         )
 
-    def _after(self, live: LiveTarget, piece: Piece) -> Iterator[Problem]:
+    def _after(self, live: LiveT, piece: Piece) -> Iterator[Problem]:
         """What became of the target while it was measured."""
-        known = set(live.pids)
-        if not live.process.running:
-            self._gone.add(live.name)
-            code = live.process.exit_code()
-            message = live.failure(f"ended with code {code} while it was measured").message
-            yield Problem(ProblemCode.SERVER_DIED, message, live.name, piece.scenario.name)
-            return
-        serving = live.serving_processes()
-        wanted = live.target.setup.workers
-        new = set(serving) - known
-        if new:
-            message = f"{len(new)} of its workers died and were replaced while it was measured"
-            live.refresh()
-            yield Problem(ProblemCode.SERVER_DIED, message, live.name, piece.scenario.name)
-        if len(serving) < wanted:
-            message = f"runs {len(serving)} of {wanted} workers"
-            yield Problem(ProblemCode.WORKER_COUNT, message, live.name, piece.scenario.name)
+        for code, message in live.condition():
+            yield Problem(code, message, live.name, piece.scenario.name)
+            if code is ProblemCode.SERVER_DIED:
+                self._gone.add(live.name)
         if self._plan.cores.shared:
             message = "server and load share a core: absolute figures are too low, ratios come closer together"
             yield Problem(ProblemCode.SHARED_CORE, message, "", piece.scenario.name, Severity.WARNING)

@@ -70,8 +70,7 @@ def choose_cores(server: str | None, load: str | None) -> Cores:
     server_cores = parse_cores(server, available, "--server-cores") if server else ()
     if not load_cores:
         free = [core for core in available if core not in server_cores]
-        load_cores = (free or list(available))[-1:]
-        load_cores = tuple(load_cores)
+        load_cores = tuple((free or list(available))[-1:])
     if not server_cores:
         server_cores = tuple(core for core in available if core not in load_cores) or tuple(available)
     return Cores(server_cores, load_cores)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from ..results.errors import LoadError, TargetError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
-from .epoch import Epoch, Launcher, Watcher
+from .epoch import Epoch, Launcher, LiveT, Watcher
 from .load.orders import LoadSession
 from .machine import Noise
 from .plan import Plan
@@ -57,7 +57,7 @@ def interruptible() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-class Measurement:
+class Measurement(Generic[LiveT]):
     """Carries out a plan. All that touches the world is handed in, so that the pipeline is testable without it."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Measurement:
         plan: Plan,
         manifest: Manifest,
         store: RunStore,
-        launcher: Launcher,
+        launcher: Launcher[LiveT],
         load: LoadSession,
         sampler: Sampler,
         watcher: RunWatcher,

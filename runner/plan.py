@@ -19,7 +19,7 @@ WARMUP_S = 0.4
 WARMUP_AGAIN_S = 0.1
 # Launching is CPU work (imports): so much per target, shared by the cores, plus waiting for the last.
 LAUNCH_S = 1.5
-LAUNCH_PER_TARGET_S = 0.7
+LAUNCH_PER_TARGET_S = 0.4
 START_S = 3.0
 
 

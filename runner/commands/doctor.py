@@ -16,12 +16,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scipy import stats
 
 from ...apps.catalogue import APPS
 from ...results.comparison import MARGIN, turn_values
 from ...results.errors import BenchError, ExitCode
-from ...results.estimate import middle_mean
+from ...results.estimate import mean_estimate, middle_mean
 from ...results.records import Run
 from ...results.store import RunStore
 from ...results.summary import Metric
@@ -190,9 +189,9 @@ def noise_finding(run: Run) -> Finding:
     logs = [math.log(second[number] / first[number]) for number in sorted(first.keys() & second.keys())]
     if len(logs) < 8:
         return Finding("noise", State.BAD, "too few rounds gave an answer")
-    error = float(stats.sem(logs))
     drift = max(first.values()) / min(first.values())
-    half = float(stats.t.ppf(0.975, len(logs) - 1)) * error
+    spread = mean_estimate(logs)
+    half = ((spread.high or 0.0) - (spread.low or 0.0)) / 2
     text = (
         f"A against A, {len(logs)} rounds in one launch: {math.expm1(middle_mean(logs)):+.1%} ± {half:.1%}; "
         f"meanwhile A's own speed moved by {drift:.1f}x"

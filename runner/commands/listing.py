@@ -16,6 +16,12 @@ from ..targets.interpreters import interpreter
 from ..targets.servers import KINDS, SlotRule
 
 Rows = list[dict[str, str]]
+SLOTS = {
+    SlotRule.PROCESSES: "N",
+    SlotRule.THREADS: "N x T",
+    SlotRule.GREENLETS: "N x 1000",
+    SlotRule.UNBOUNDED: "no limit",
+}
 
 
 class Listed(StrEnum):
@@ -77,13 +83,13 @@ def servers() -> Rows:
 
 
 def setups() -> Rows:
-    """The kinds of worker setup; numbers follow the name, as in gunicorn-gthread-2x16."""
+    """The kinds of worker setup: N workers (one if left out), T threads each, as in gunicorn-gthread-2x16."""
     here = interpreter(sys.executable)
     return [
         {
-            "name": f"{kind.name}[-WORKERS{'xTHREADS' if kind.threaded else ''}]",
+            "name": f"{kind.name}{'-NxT' if kind.threaded else '-N'}",
             "interface": kind.interface.value,
-            "slots": SlotRule(kind.slot_rule).value,
+            "slots": SLOTS[kind.slot_rule],
             "what": kind.summary,
             "here": "yes" if not here.missing(kind) else here.install_command(kind),
         }

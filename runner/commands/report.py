@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from ...reports.document import render_json
-from ...reports.html import render_html
 from ...reports.markdown import render_markdown
 from ...reports.terminal import summary_view
 from ...results.records import Run
@@ -33,6 +32,8 @@ def report(
     open_report: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Draw a stored run's report again, judging its bare numbers anew."""
+    from ...reports.html import render_html  # matplotlib is slow to import, and nothing else needs it
+
     summary = summarise(read_run(run))
     page = output or run / REPORT
     if output is None:

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from ...apps.catalogue import Interface
 from ...reports.document import render_json
-from ...reports.html import render_html
 from ...reports.terminal import summary_view
 from ...results.errors import ExitCode, UsageError
 from ...results.records import Manifest, Run, Severity, TargetInfo
@@ -131,6 +130,8 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
 
 def publish(run: Run, store: RunStore) -> Summary:
     """Judge, estimate, draw and save a run."""
+    from ...reports.html import render_html  # matplotlib is slow to import, and nothing else needs it
+
     summary = summarise(run)
     document = summary.to_dict(str(store.folder / REPORT))
     store.finish(run.manifest, run.trials, document, render_html(summary))

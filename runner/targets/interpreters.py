@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ...apps.catalogue import Interface
 from ...results.errors import TargetError, UsageError
-from .servers import KINDS, Interface, Kind
+from .servers import KINDS, Kind
 
 PROBE = Path(__file__).with_name("probe_app.py")
 PROBE_TIMEOUT_S = 60

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from ...results.errors import TargetError
+from ...results.records import ProblemCode
 from .process import GuardedProcess
 from .setups import Setup
 
@@ -99,6 +100,24 @@ class LiveTarget:
         listening = [process.pid for process in self.process.tree() if _listens(process, self.port)]
         workers = [pid for pid in listening if pid != self.process.pid]
         return workers or listening
+
+    def condition(self) -> list[tuple[ProblemCode, str]]:
+        """What became of it since it was last looked at; empty when it is well."""
+        if not self.process.running:
+            code = self.process.exit_code()
+            message = self.failure(f"ended with code {code} while it was measured").message
+            return [(ProblemCode.SERVER_DIED, message)]
+        found = []
+        serving, wanted = self.serving_processes(), self.target.setup.workers
+        replaced = len(set(serving) - set(self.pids))
+        if replaced:
+            self.refresh()
+            reason = reason_in(self.process.log_tail(40))
+            message = f"{replaced} of its workers died and were replaced while it was measured"
+            found.append((ProblemCode.WORKER_DIED, f"{message}: {reason}" if reason else message))
+        if len(serving) < wanted:
+            found.append((ProblemCode.WORKER_COUNT, f"runs {len(serving)} of {wanted} workers"))
+        return found
 
     def failure(self, what: str) -> TargetError:
         """The error for a launch that failed: what happened, the app's own words, and where the rest is."""

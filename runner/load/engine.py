@@ -1,0 +1,136 @@
+"""The engine: carries out a block's turns in an event loop of its own."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...results.errors import LoadError
+from .closed_loop import ClosedTurn
+from .open_loop import OpenTurn
+from .orders import Arrival, Block, TurnOrder, TurnReport
+from .pool import Pool
+from .processor import cpu_time_ns
+from .turn import Rules, Turn
+
+SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
+GC_OFF_UP_TO_S = 1.0
+
+
+class Gate(Protocol):
+    """Lets turns of several load processes begin together."""
+
+    async def pass_turn(self, turn: int) -> int:
+        """Wait until every load process is ready for a turn; the instant (CLOCK_MONOTONIC, ns) at which it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which part of a block's load is this process's: the `index`-th of `of`."""
+
+    index: int = 0
+    of: int = 1
+
+    def arrival(self, whole: Arrival) -> Arrival:
+        """Its connections and its rate. Raises LoadError when there are fewer connections than processes."""
+        connections = whole.connections // self.of + (self.index < whole.connections % self.of)
+        if connections < 1:
+            raise LoadError(f"{whole.connections} connections cannot be shared by {self.of} load processes")
+        return Arrival(connections, whole.rate_rps / self.of, whole.poisson)
+
+
+class Engine:
+    """Carries out one block. `began` is told of each turn of a quarter of a second or more."""
+
+    def __init__(
+        self,
+        block: Block,
+        began: Callable[[TurnOrder], None] | None = None,
+        share: Share | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self._block = block
+        self._began = began
+        self._share = share or Share()
+        self._gate = gate
+        self._arrival = self._share.arrival(block.arrival)
+        self._turn: Turn | None = None
+        self._failure: LoadError | None = None
+
+    async def run(self) -> tuple[TurnReport, ...]:
+        """All turns, in order. Raises LoadError when the engine itself failed."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._failed)
+        pools = [Pool(endpoint, self._arrival.connections, loop) for endpoint in self._block.endpoints]
+        gc.collect()
+        try:
+            return tuple([await self._run_turn(at, order, pools) for at, order in enumerate(self._block.turns)])
+        finally:
+            for pool in pools:
+                pool.close()
+            loop.set_exception_handler(None)
+
+    async def _run_turn(self, at: int, order: TurnOrder, pools: list[Pool]) -> TurnReport:
+        turn = self._new_turn(at, order, pools[order.endpoint])
+        self._turn = turn
+        await turn.prepare()
+        start_ns = await self._gate.pass_turn(at) if self._gate is not None else 0
+        if self._failure is not None:
+            raise self._failure
+        if self._began is not None and order.seconds >= SEEN_FROM_S:
+            self._began(order)
+        pids = self._block.endpoints[order.endpoint].pids
+        if order.seconds <= GC_OFF_UP_TO_S:
+            gc.disable()
+        load_cpu = time.process_time()
+        target_cpu_ns = cpu_time_ns(pids)
+        try:
+            await turn.run(start_ns)
+        finally:
+            gc.enable()
+        target_cpu_end_ns = cpu_time_ns(pids)
+        load_cpu_s = time.process_time() - load_cpu
+        known = target_cpu_ns is not None and target_cpu_end_ns is not None
+        return self._report(turn, (target_cpu_end_ns or 0) - (target_cpu_ns or 0) if known else None, load_cpu_s)
+
+    def _new_turn(self, at: int, order: TurnOrder, pool: Pool) -> Turn:
+        rate_rps = self._arrival.rate_rps
+        rules = Rules(
+            order=order,
+            timeout_s=self._block.timeout_s,
+            drain=self._block.drain,
+            rate_rps=rate_rps,
+            poisson=self._arrival.poisson,
+            seed=hash((self._block.seed, at, self._share.index)),
+            phase_s=self._share.index / self._block.arrival.rate_rps if rate_rps else 0.0,
+        )
+        return OpenTurn(rules, pool) if rate_rps else ClosedTurn(rules, pool)
+
+    def _report(self, turn: Turn, target_cpu_ns: int | None, load_cpu_s: float) -> TurnReport:
+        tally = turn.tally
+        is_open = self._arrival.rate_rps > 0
+        return TurnReport(
+            order=turn.rules.order,
+            started_ns=turn.started_ns,
+            elapsed_s=turn.elapsed_s,
+            ledger=turn.ledger(),
+            service_time=tally.service.histogram(),
+            response_time=tally.responses.histogram() if is_open else None,
+            schedule_lag=tally.lags.histogram() if is_open else None,
+            error_time=tally.error_times.histogram(),
+            target_cpu_s=None if target_cpu_ns is None else target_cpu_ns / 1e9,
+            load_cpu_s=load_cpu_s,
+            connects=tally.connects,
+            reopened=tally.reopened,
+            first_error=tally.first_error,
+        )
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A fault in the engine itself must end the block: figures from a broken engine are no figures."""
+        error = context.get("exception")
+        self._failure = LoadError(f"the load engine failed: {context.get('message')}: {error!r}")
+        turn = self._turn
+        if turn is not None and not turn.outcome.done():
+            turn.outcome.set_exception(self._failure)

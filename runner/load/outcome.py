@@ -1,0 +1,158 @@
+"""What ``bench load`` concludes from its one turn: figures, whether they can be believed, and the JSON."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ...results.histogram import Histogram
+from ...results.records import SCHEMA_VERSION, Problem, ProblemCode, Severity
+from .orders import Arrival, BlockReport, TurnReport
+
+PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
+ERROR_SHARE = 0.001
+CPU_SHARE = 0.9
+DROPPED_SHARE = 0.01
+LAG_US = 10_000
+TOLERANCE = 1.05
+
+Table = dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOutcome:
+    """One load on one URL, and what is wrong with it."""
+
+    url: str
+    arrival: Arrival
+    processes: int
+    planned_s: float
+    turn: TurnReport
+    problems: tuple[Problem, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether the figures can be believed."""
+        return all(problem.severity is not Severity.INVALID for problem in self.problems)
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the load side was the limit, so that the target may well do more."""
+        return any(problem.code is ProblemCode.GENERATOR_LIMITED for problem in self.problems)
+
+    @property
+    def throughput_rps(self) -> float:
+        """Right answers per second."""
+        return self.turn.ledger.ok / self.turn.elapsed_s if self.turn.elapsed_s > 0 else 0.0
+
+    @property
+    def cpu_share(self) -> float:
+        """CPU time of the load processes over the time they had: 1 is all of their cores."""
+        return _cpu_share(self.turn, self.processes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        turn = self.turn
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "valid": self.valid,
+            "problems": [problem.to_dict() for problem in self.problems],
+            "url": self.url,
+            "driver": "engine",
+            "connections": self.arrival.connections,
+            "rate_rps": self.arrival.rate_rps or None,
+            "planned_s": self.planned_s,
+            "elapsed_s": turn.elapsed_s,
+            "throughput_rps": self.throughput_rps,
+            "at_least": self.at_least,
+            "service_time_ms": table_ms(turn.service_time),
+            "response_time_ms": None if turn.response_time is None else table_ms(turn.response_time),
+            "schedule_lag_ms": None if turn.schedule_lag is None else table_ms(turn.schedule_lag),
+            "ledger": turn.ledger.to_dict(),
+            "first_error": turn.first_error or None,
+            "connects": turn.connects,
+            "reopened": turn.reopened,
+            "generator": {"processes": self.processes, "cpu_share": self.cpu_share, "ceiling_share": None},
+        }
+
+
+def judge_load(url: str, arrival: Arrival, processes: int, planned_s: float, report: BlockReport) -> LoadOutcome:
+    """The outcome of a block of one turn."""
+    (turn,) = report.turns
+    problems = (
+        *_ledger_problems(report, turn),
+        *_error_problems(turn),
+        *_generator_problems(arrival, turn, processes),
+        *_physics_problems(arrival, turn),
+    )
+    return LoadOutcome(url, arrival, processes, planned_s, turn, problems)
+
+
+def table_ms(times: Histogram) -> Table:
+    """Percentiles in milliseconds; None where fewer than ten samples lie beyond."""
+    table: Table = {
+        name: times.percentile_us(percentile) / 1000 if times.supports(percentile) else None
+        for name, percentile in PERCENTILES.items()
+    }
+    table["max"] = times.max_us / 1000 if times.counts else None
+    return table
+
+
+def _ledger_problems(report: BlockReport, turn: TurnReport) -> Iterator[Problem]:
+    ledger = turn.ledger
+    if not ledger.balanced:
+        yield Problem(ProblemCode.LEDGER_UNBALANCED, f"the ledger does not balance: {ledger.to_dict()}")
+    ours = (ledger.ok + ledger.error_count, ledger.error_count)
+    locusts = (report.locust_requests, report.locust_failures)
+    if ours != locusts:
+        message = (
+            f"Locust counted {locusts[0]} requests with {locusts[1]} failures, the ledger {ours[0]} with {ours[1]}"
+        )
+        yield Problem(ProblemCode.LEDGER_UNBALANCED, message)
+
+
+def _error_problems(turn: TurnReport) -> Iterator[Problem]:
+    ledger = turn.ledger
+    why = f"; the first: {turn.first_error}" if turn.first_error else ""
+    if ledger.ok == 0:
+        message = f"not one right answer to {ledger.sent} requests ({ledger.in_flight} never answered){why}"
+        yield Problem(ProblemCode.ERRORS, message)
+    elif ledger.error_count:
+        share = ledger.error_count / ledger.sent
+        kinds = ", ".join(f"{kind} {count}" for kind, count in ledger.errors.items() if count)
+        severity = Severity.INVALID if share > ERROR_SHARE else Severity.WARNING
+        message = f"{ledger.error_count} of {ledger.sent} requests failed, {share:.2%} ({kinds}){why}"
+        yield Problem(ProblemCode.ERRORS, message, severity=severity)
+
+
+def _generator_problems(arrival: Arrival, turn: TurnReport, processes: int) -> Iterator[Problem]:
+    code = ProblemCode.GENERATOR_LIMITED
+    if not arrival.rate_rps:
+        # An open loop spins while it waits for the next instant, so there its CPU time says nothing.
+        share = _cpu_share(turn, processes)
+        if share > CPU_SHARE:
+            yield Problem(code, f"the load side used {share:.0%} of its CPU: the target may do more")
+        return
+    ledger = turn.ledger
+    if ledger.scheduled and ledger.dropped / ledger.scheduled > DROPPED_SHARE:
+        message = (
+            f"{ledger.dropped} of {ledger.scheduled} requests were dropped when due: "
+            f"all {arrival.connections} connections were taken"
+        )
+        yield Problem(code, message)
+    lag = turn.schedule_lag
+    if lag is not None and lag.counts and lag.percentile_us(99) > LAG_US:
+        message = f"1 % of the requests were sent {lag.percentile_us(99) / 1000:.1f} ms late or more"
+        yield Problem(code, message)
+
+
+def _physics_problems(arrival: Arrival, turn: TurnReport) -> Iterator[Problem]:
+    """Little's law: no more requests can have been in service than there were connections."""
+    times = turn.service_time
+    in_service = times.count * times.mean_us / 1e6 / turn.elapsed_s if turn.elapsed_s > 0 else 0.0
+    if in_service > arrival.connections * TOLERANCE:
+        message = f"{in_service:.1f} requests in service on average, over only {arrival.connections} connections"
+        yield Problem(ProblemCode.IMPOSSIBLE, message)
+
+
+def _cpu_share(turn: TurnReport, processes: int) -> float:
+    return turn.load_cpu_s / (turn.elapsed_s * processes) if turn.elapsed_s > 0 else 0.0

@@ -1,0 +1,153 @@
+"""The connections to one endpoint, for as long as a block lives."""
+
+import asyncio
+import errno
+from collections.abc import Callable
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from .connection import Connection, HeadConnection
+from .orders import Endpoint
+
+if TYPE_CHECKING:
+    from .turn import Turn
+
+Loop = asyncio.AbstractEventLoop
+
+# Errors of connecting that are the load side's, and must never be put down to the target.
+OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Lane:
+    """A place for one connection. It is open, connecting, waiting to try again, or shut.
+
+    `owed` marks a request that counts as sent and goes out as soon as the connection stands; `planned_ns` is its
+    planned instant (open loop).
+    """
+
+    __slots__ = ("attempt", "attempt_ns", "connection", "failure", "incoming", "kept", "owed", "planned_ns", "pool",
+                 "retry")  # fmt: skip
+
+    def __init__(self, pool: "Pool") -> None:
+        self.pool = pool
+        self.connection: Connection | None = None
+        self.incoming: Connection | None = None
+        self.attempt: asyncio.Task[None] | None = None
+        self.attempt_ns = 0
+        self.retry: asyncio.TimerHandle | None = None
+        self.failure = ""
+        self.kept = False
+        self.owed = False
+        self.planned_ns = 0
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a request counts as sent here and has no outcome yet."""
+        return self.owed or (self.connection is not None and self.connection.sent_ns != 0)
+
+    def open(self) -> None:
+        """Start to connect; the turn is told how it ends."""
+        self.retry = None
+        self.attempt_ns = monotonic_ns()
+        self.attempt = self.pool.loop.create_task(self._connect())
+
+    def open_later(self, seconds: float) -> None:
+        """Try to connect after a pause."""
+        self.retry = self.pool.loop.call_later(seconds, self.open)
+
+    def cancel(self) -> None:
+        """Give up connecting, or waiting to."""
+        if self.attempt is not None:
+            self.attempt.cancel()
+            self.attempt = None
+        if self.retry is not None:
+            self.retry.cancel()
+            self.retry = None
+        self.incoming = None
+
+    def drop(self) -> None:
+        """Close the connection at once, whatever is in flight on it."""
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.sent_ns = 0
+            connection.transport.abort()
+
+    # What connections tell
+
+    def connected(self, connection: Connection) -> None:
+        """A connection stands; if it is still wanted, the turn uses it."""
+        if self.incoming is not connection:
+            connection.transport.abort()
+            return
+        self.incoming = self.attempt = None
+        self.connection = connection
+        self.failure = ""
+        self.pool.turn.tally.connects += 1
+        self.pool.turn.connected(self, connection)
+
+    def lost(self, connection: Connection, exc: Exception | None) -> None:
+        """A connection ended; news only if we had not dropped it."""
+        if self.connection is not connection:
+            return
+        self.connection = None
+        self.kept = connection.used
+        self.pool.turn.lost(self, connection, exc)
+
+    def unasked(self, connection: Connection) -> None:
+        """Bytes came that no request asked for."""
+        if self.connection is connection:
+            self.pool.turn.unasked(self, connection)
+
+    async def _connect(self) -> None:
+        endpoint = self.pool.endpoint
+        try:
+            await self.pool.loop.create_connection(self._make, endpoint.host, endpoint.port)
+        except OSError as error:
+            if error.errno in OUR_OWN_LIMITS:
+                self.pool.loop.call_exception_handler({"message": "cannot open more connections", "exception": error})
+            if self.attempt is asyncio.current_task():
+                self.attempt = self.incoming = None
+                self.pool.turn.connect_failed(self, f"no connection to {endpoint.host}:{endpoint.port}: {error}")
+
+    def _make(self) -> Connection:
+        self.incoming = self.pool.connection_class(self)
+        return self.incoming
+
+
+class Pool:
+    """All lanes to one endpoint. `turn` is the turn under way, or the last one."""
+
+    def __init__(self, endpoint: Endpoint, connections: int, loop: Loop) -> None:
+        self.endpoint = endpoint
+        self.loop = loop
+        self.connection_class: Callable[[Lane], Connection] = (
+            HeadConnection if endpoint.method == "HEAD" else Connection
+        )
+        self.turn: Turn
+        self.lanes = [Lane(self) for _ in range(connections)]
+
+    def begin(self, turn: "Turn") -> None:
+        """Let `turn` hear of everything from now on."""
+        self.turn = turn
+        for lane in self.lanes:
+            if lane.connection is not None:
+                lane.connection.turn = turn
+                lane.connection.kept = True
+                lane.connection.last_ns = 0
+
+    def settle(self) -> None:
+        """After a turn: stop connecting, and close what never served a request.
+
+        A server that handles one connection at a time would wait for the first bytes of such a one.
+        """
+        for lane in self.lanes:
+            lane.cancel()
+            lane.owed = False
+            if lane.connection is not None and not lane.connection.used:
+                lane.drop()
+
+    def close(self) -> None:
+        """Close everything."""
+        for lane in self.lanes:
+            lane.cancel()
+            lane.drop()

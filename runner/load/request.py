@@ -1,0 +1,117 @@
+"""From a URL and options to the endpoint that the engine loads: address, prebuilt request, and the right answer."""
+
+import re
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import SplitResult, quote, urlsplit
+
+from ...results.errors import UsageError
+from .orders import Endpoint, Expectation
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+PROBE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSpec:
+    """A request as a user writes it. Headers are ``Name: value``; Host and Content-Length come by themselves."""
+
+    url: str
+    method: str = "GET"
+    headers: Sequence[str] = ()
+    body: str | None = None
+    expect_status: int = 200
+    expect_text: str | None = None
+
+
+def endpoint_of(spec: RequestSpec) -> Endpoint:
+    """The endpoint to load. Host names are looked up here, once. Raises UsageError for what cannot be asked."""
+    url = _checked_url(spec.url)
+    host = url.hostname or ""
+    port = 80 if url.port is None else url.port
+    method = spec.method.upper()
+    if not TOKEN.fullmatch(method) or method == "CONNECT":
+        raise UsageError(f"{spec.method!r} is no method that can be sent", "for example --method POST")
+    if not 100 <= spec.expect_status <= 599:
+        raise UsageError(f"no final answer has status {spec.expect_status}", "for example --expect-status 200")
+    contains = spec.expect_text.encode() if spec.expect_text else None
+    return Endpoint(
+        name=url.path or "/",
+        host=_address(host, port),
+        port=port,
+        request=_request_bytes(method, url, spec),
+        expect=Expectation(status=spec.expect_status, contains=contains),
+        method=method,
+    )
+
+
+def _checked_url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text.strip())
+        port = url.port
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no URL: {error}", "for example http://127.0.0.1:8000/items") from error
+    if url.scheme == "https":
+        raise UsageError("https is not supported: bench measures the server, without TLS", "give its http:// address")
+    if url.scheme != "http" or not url.hostname or port == 0:
+        raise UsageError(f"{text!r} is no http:// URL", "for example http://127.0.0.1:8000/items")
+    if url.username is not None or url.password is not None:
+        raise UsageError(
+            "the URL has a user name or password in it", "send it as --header 'Authorization: Basic …' instead"
+        )
+    return url
+
+
+def _request_bytes(method: str, url: SplitResult, spec: RequestSpec) -> bytes:
+    target = quote(url.path or "/", safe="/%:@!$&'()*+,;=~")
+    if url.query:
+        target += "?" + quote(url.query, safe="/?%:@!$&'()*+,;=~[]")
+    headers = dict(_header(text) for text in spec.headers)
+    given = {name.lower() for name in headers}
+    body = (spec.body or "").encode()
+    lines = [f"{method} {target} HTTP/1.1"]
+    if "host" not in given:
+        lines.append(f"Host: {_host_header(url)}")
+    if not given & {"content-length", "transfer-encoding"} and (body or method in ("POST", "PUT", "PATCH")):
+        lines.append(f"Content-Length: {len(body)}")
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8") + body
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon or not TOKEN.fullmatch(name) or re.search(r"[\r\n\0]", value):
+        raise UsageError(f"--header {text!r} is not NAME: VALUE", "for example --header 'Accept: application/json'")
+    return name, value
+
+
+def _host_header(url: SplitResult) -> str:
+    host = _ascii_host(url.hostname or "")
+    shown = f"[{host}]" if ":" in host else host
+    return shown if url.port in (None, 80) else f"{shown}:{url.port}"
+
+
+def _ascii_host(host: str) -> str:
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise UsageError(f"{host!r} is no host name") from error
+
+
+def _address(host: str, port: int) -> str:
+    """An IP literal for the host. Of several, the first that takes a connection: localhost often has two."""
+    try:
+        found = socket.getaddrinfo(_ascii_host(host), port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"the host {host!r} cannot be found: {error}", "check the URL") from error
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
+    if len(addresses) > 1:
+        for address in addresses:
+            try:
+                socket.create_connection((address, port), PROBE_S).close()
+            except OSError:
+                continue
+            return address
+    return addresses[0]

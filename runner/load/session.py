@@ -1,0 +1,183 @@
+"""The CLI's end of the load path: starts the driver process, gives it blocks, and makes sure that it ends."""
+
+import contextlib
+import os
+import queue
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import IO, Any
+
+from ...results.errors import LoadError, UsageError
+from . import wire
+from .orders import Block, BlockReport, Json, TurnListener
+
+START_WITHIN_S = 90.0
+SILENT_FOR_S = 30.0  # the driver says that it is alive every two seconds
+GRACE_S = 3.0
+SHOWN_LINES = 8
+SPARE_FILES = 64
+
+
+class LocustSession:
+    """A LoadSession whose load processes are driven by Locust, pinned to `load_cores` where that is possible.
+
+    The driver starts with the first block, and again with the next after a failure. It ends with `close`, and with
+    this process however that ends. Use from one thread.
+    """
+
+    def __init__(self, load_cores: Sequence[int] = (), processes: int = 1) -> None:
+        if processes < 1:
+            raise UsageError(f"{processes} load processes make no load", "give 1 or more")
+        self._load_cores = tuple(load_cores)
+        self._processes = processes
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._log: IO[bytes] | None = None
+
+    def __enter__(self) -> "LocustSession":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The driver's process id; None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start the driver, if it is not running, and wait until it can take a block. Raises LoadError."""
+        if self._process is not None:
+            return
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "sgibench.runner.load.driver"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env={**os.environ, "LOCUST_SKIP_MONKEY_PATCH": "1"},
+            start_new_session=True,
+        )
+        self._lines = queue.Queue()
+        threading.Thread(
+            target=_read_lines, args=(self._process.stdout, self._lines), name="driver-output", daemon=True
+        ).start()
+        with self._ends_on_error():
+            self._say({"cores": self._load_cores, "processes": self._processes})
+            self._await("ready", START_WITHIN_S)
+
+    def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+        """Carry out a block. Raises LoadError when the load side failed or was lost, UsageError for a block that
+        cannot be carried out."""
+        _check(block, self._processes)
+        self.start()
+        with self._ends_on_error():
+            self._say(wire.encode_block(block))
+            return wire.decode_report(self._await("report", SILENT_FOR_S, on_turn)["report"])
+
+    def close(self) -> None:
+        """End the load processes. May be called again, and after anything."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            if process.stdin is not None:
+                process.stdin.close()  # the driver ends with its input
+        if not _ended(process, GRACE_S):
+            process.terminate()
+            _ended(process, GRACE_S)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # its workers too, wherever they hang
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _say(self, document: Json) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(wire.dump_line(document))
+            self._process.stdin.flush()
+        except OSError as error:
+            raise self._died() from error
+
+    def _await(self, event: str, silent_for_s: float, on_turn: TurnListener | None = None) -> dict[str, Any]:
+        while True:
+            try:
+                line = self._lines.get(timeout=silent_for_s)
+            except queue.Empty:
+                raise LoadError(f"the load driver has said nothing for {silent_for_s:g} s") from None
+            if not line:
+                raise self._died()
+            told = wire.load_line(line)
+            if told["event"] == event:
+                return told
+            if told["event"] == "failed":
+                raise LoadError(told["message"])
+            if told["event"] == "turn" and on_turn is not None:
+                on_turn(wire.decode_order(told["order"]))
+
+    def _died(self) -> LoadError:
+        """What is known of the driver's end: its exit status and its last words."""
+        assert self._process is not None
+        _ended(self._process, GRACE_S)
+        status = self._process.returncode
+        how = f"exit status {status}" if status is None or status >= 0 else f"signal {-status}"
+        words = ""
+        if self._log is not None:
+            self._log.seek(0)
+            words = "\n".join(self._log.read().decode("utf-8", "replace").splitlines()[-SHOWN_LINES:])
+        return LoadError(f"the load driver died ({how}){': ' + words if words else ''}")
+
+    @contextlib.contextmanager
+    def _ends_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+
+def _check(block: Block, processes: int) -> None:
+    if block.arrival.connections < processes:
+        raise UsageError(
+            f"{block.arrival.connections} connections cannot be shared by {processes} load processes",
+            "use more connections, or fewer load processes",
+        )
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = block.arrival.connections * len(block.endpoints) + SPARE_FILES
+    if files != resource.RLIM_INFINITY and wanted > files * processes:
+        raise UsageError(
+            f"{wanted} connections are more than the {files} open files that this system allows a process",
+            "use fewer connections, or raise the limit (ulimit -Hn)",
+        )
+    if block.timeout_s <= 0 or any(order.seconds <= 0 for order in block.turns):
+        raise UsageError("durations and deadlines must be above zero")
+
+
+def _read_lines(stream: IO[bytes] | None, lines: "queue.Queue[bytes]") -> None:
+    """Hand on each line; an empty one at the end."""
+    if stream is not None:
+        with contextlib.suppress(ValueError, OSError):
+            for line in stream:
+                lines.put(line)
+    lines.put(b"")
+
+
+def _ended(process: subprocess.Popen[bytes], within_s: float) -> bool:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

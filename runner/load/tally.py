@@ -1,0 +1,99 @@
+"""Counting what becomes of each request of a turn, at nanosecond prices while it runs."""
+
+from array import array
+from collections import Counter
+
+import numpy as np
+
+from ...results.histogram import Histogram
+from ...results.ledger import ErrorKind, Ledger
+
+FLUSH_AT = 4096  # binning this many takes well under a millisecond
+
+
+class Latencies:
+    """Latencies in nanoseconds, binned into a histogram of microseconds piece by piece, so that memory is bounded."""
+
+    __slots__ = ("binned", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = array("q")
+        self.binned = Histogram({})
+
+    def flush(self) -> None:
+        """Bin what is waiting."""
+        if self.waiting:
+            values_ns = np.array(self.waiting, dtype=np.int64)
+            del self.waiting[:]
+            self.binned = self.binned + Histogram.of_us((values_ns + 500) // 1000)
+
+    def flush_if_many(self) -> None:
+        """Bin what is waiting if it is worth it; called a few times a second from the sweep."""
+        if len(self.waiting) >= FLUSH_AT:
+            self.flush()
+
+    def take_back(self, latency_ns: int) -> None:
+        """Remove a latency that was recorded before."""
+        self.flush()
+        ((bucket, _),) = Histogram.of_us([(latency_ns + 500) // 1000]).counts.items()
+        counts = dict(self.binned.counts)
+        counts[bucket] -= 1
+        self.binned = Histogram({index: count for index, count in counts.items() if count})
+
+    @property
+    def count(self) -> int:
+        """How many latencies were recorded."""
+        return self.binned.count + len(self.waiting)
+
+    def histogram(self) -> Histogram:
+        """All that was recorded."""
+        self.flush()
+        return self.binned
+
+
+class Tally:
+    """The counts of one turn. `sent` is counted when sending, right answers and errors when they are seen, and what
+    is in flight by looking at the connections: the ledger's balance is a check, not a tautology."""
+
+    __slots__ = (
+        "connects",
+        "dropped",
+        "error_times",
+        "errors",
+        "first_error",
+        "in_flight",
+        "lags",
+        "reopened",
+        "responses",
+        "scheduled",
+        "service",
+    )
+
+    def __init__(self) -> None:
+        self.scheduled: int | None = None
+        self.dropped = 0
+        self.in_flight = 0
+        self.connects = 0
+        self.reopened = 0
+        self.errors: Counter[ErrorKind] = Counter()
+        self.service = Latencies()
+        self.error_times = Latencies()
+        self.responses = Latencies()
+        self.lags = Latencies()
+        self.first_error = ""
+
+    def flush_if_many(self) -> None:
+        """Bin what has piled up."""
+        for latencies in (self.service, self.error_times, self.responses, self.lags):
+            latencies.flush_if_many()
+
+    def ledger(self, sent: int) -> Ledger:
+        """The turn's ledger, given how many requests were sent. In a closed loop what is sent is what was scheduled."""
+        return Ledger(
+            scheduled=sent if self.scheduled is None else self.scheduled,
+            sent=sent,
+            dropped=self.dropped,
+            ok=self.service.count,
+            in_flight=self.in_flight,
+            errors={kind.value: count for kind, count in sorted(self.errors.items())},
+        )

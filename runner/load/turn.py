@@ -1,0 +1,276 @@
+"""A turn: load on one endpoint for a short stretch. What closed and open loop have in common."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic_ns
+
+from ...results.ledger import ErrorKind, Ledger
+from .connection import Connection
+from .orders import TurnOrder
+from .pool import Lane, Pool
+from .tally import Tally
+
+SWEEP_S = 0.05
+SPIN_NS = 1_500_000  # no timer is finer than 1 ms, and uvloop's rounds down
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a turn is carried out. `drain`: wait for the last answers. `seed` is the turn's own;
+    `phase_s` is when the first of evenly spaced requests is due."""
+
+    order: TurnOrder
+    timeout_s: float
+    drain: bool
+    rate_rps: float = 0.0
+    poisson: bool = False
+    seed: int = 0
+    phase_s: float = 0.0
+
+    @property
+    def window_ns(self) -> int:
+        """The planned length."""
+        return round(self.order.seconds * 1e9)
+
+
+class Turn(ABC):
+    """Hears from its pool's lanes what becomes of connections and requests, and keeps the books.
+
+    `until_ns` is when connections stop sending by themselves; `record` and `sent` are theirs to use.
+    """
+
+    def __init__(self, rules: Rules, pool: Pool) -> None:
+        self.rules = rules
+        self.pool = pool
+        self.loop = pool.loop
+        self.tally = Tally()
+        self.record: Callable[[int], None] = self.tally.service.waiting.append
+        self.sent = 0
+        self.until_ns = 0
+        self.end_ns = 0
+        self.started_ns = 0
+        self.last_ns = 0
+        self.running = False
+        self._ending = False
+        self._outstanding = 0
+        self.outcome: asyncio.Future[None] = self.loop.create_future()
+        self._timeout_ns = round(rules.timeout_s * 1e9)
+        self._sweep_s = max(min(rules.timeout_s / 20, SWEEP_S), 0.001)
+        self._connecting = 0
+        self._all_connected: asyncio.Future[None] | None = None
+
+    # The stretches of a turn
+
+    async def prepare(self) -> None:
+        """Open all connections, before the clock starts. One that cannot be opened keeps its reason."""
+        self.pool.begin(self)
+        shut = [lane for lane in self.pool.lanes if lane.connection is None]
+        for lane in shut:
+            self.tally.reopened += lane.kept
+            lane.kept = False
+            lane.open()
+        self._connecting = len(shut)
+        if not shut:
+            return
+        self._all_connected = self.loop.create_future()
+        done, _ = await asyncio.wait([self._all_connected], timeout=self.rules.timeout_s)
+        self._all_connected = None
+        if not done:
+            for lane in shut:
+                if lane.attempt is not None:
+                    lane.cancel()
+                    lane.failure = self._too_slow()
+
+    async def run(self, start_ns: int = 0) -> None:
+        """Load until the time is up and the end is settled. With `start_ns`, begin at that instant."""
+        while (wait_ns := start_ns - monotonic_ns()) > 0:  # noqa: ASYNC110 - a clock, no event
+            await asyncio.sleep(max(wait_ns - SPIN_NS, 0) / 1e9)
+        self.running = True
+        self.started_ns = self.last_ns = monotonic_ns()
+        self.end_ns = self.started_ns + self.rules.window_ns
+        self.begin()
+        self._await_end()
+        self._sweep()
+        try:
+            await self.outcome
+        finally:
+            self.running = False
+            self.pool.settle()
+
+    @property
+    def elapsed_s(self) -> float:
+        """With drain, from first send to last outcome; else the planned window."""
+        return (self.last_ns - self.started_ns) / 1e9 if self.rules.drain else self.rules.order.seconds
+
+    def ledger(self) -> Ledger:
+        """What became of every request."""
+        return self.tally.ledger(self.sent)
+
+    # What lanes tell
+
+    def connected(self, lane: Lane, connection: Connection) -> None:
+        """A connection stands."""
+        if not self.running:
+            self._one_connected()
+        elif lane.owed:
+            lane.owed = False
+            connection.planned_ns = lane.planned_ns
+            self.dispatch(connection)
+        else:
+            self.ready(lane, connection)
+
+    def connect_failed(self, lane: Lane, reason: str) -> None:
+        """A connection could not be made."""
+        lane.failure = reason
+        if not self.running:
+            self._one_connected()
+        else:
+            self.no_connection(lane)
+
+    def lost(self, lane: Lane, connection: Connection, exc: Exception | None) -> None:
+        """A connection ended that nobody here had closed."""
+        if not self.running:
+            return
+        if not connection.sent_ns:
+            self.idle_lost(lane, connection)
+            return
+        kind = connection.at_end(exc)
+        if kind in (ErrorKind.CLOSED, ErrorKind.RESET) and connection.untouched:
+            # Closed while idle; its end and our request crossed. No server has worked on it: send it again, once.
+            self.tally.reopened += 1
+            lane.owed, lane.planned_ns = True, connection.planned_ns
+            lane.kept = False
+            lane.open()
+            return
+        if kind is not None and not self.tally.first_error:
+            self.tally.first_error = connection.explain(kind)
+        self.settle(lane, connection, kind, monotonic_ns())
+
+    def unasked(self, lane: Lane, connection: Connection) -> None:
+        """Bytes came while no request was in flight: the answer before had a surplus, so it was not right."""
+        lane.drop()
+        if not self.running:
+            return
+        if connection.last_ns:
+            self.take_back(connection)
+            self._error(ErrorKind.SURPLUS, connection.last_ns, connection.explain(ErrorKind.SURPLUS))
+        self.idle_lost(lane, connection)
+
+    # What closed and open loop do differently
+
+    @abstractmethod
+    def begin(self) -> None:
+        """The clock has started."""
+
+    @abstractmethod
+    def dispatch(self, connection: Connection) -> None:
+        """Send a request that counts as sent already."""
+
+    @abstractmethod
+    def ready(self, lane: Lane, connection: Connection) -> None:
+        """A new connection stands, in the middle of the turn."""
+
+    @abstractmethod
+    def no_connection(self, lane: Lane) -> None:
+        """A connection could not be made, in the middle of the turn."""
+
+    @abstractmethod
+    def idle_lost(self, lane: Lane, connection: Connection) -> None:
+        """A connection with nothing in flight was closed."""
+
+    @abstractmethod
+    def settle(self, lane: Lane, connection: Connection, kind: ErrorKind | None, now: int) -> None:
+        """A request has its outcome: right (`kind` None), or wrong."""
+
+    def take_back(self, connection: Connection) -> None:
+        """The connection's last answer had counted as right, and turned out wrong."""
+        self.tally.service.take_back(connection.last_ns)
+
+    # Books
+
+    def _book(self, latency_ns: int, kind: ErrorKind | None, now: int) -> None:
+        self.last_ns = now
+        if kind is None:
+            self.record(latency_ns)
+        else:
+            self._error(kind, latency_ns)
+
+    def _error(self, kind: ErrorKind, latency_ns: int, reason: str = "") -> None:
+        tally = self.tally
+        tally.errors[kind] += 1
+        tally.error_times.waiting.append(latency_ns)
+        if reason and not tally.first_error:
+            tally.first_error = reason
+
+    def _no_connection_error(self, lane: Lane) -> None:
+        """Book an attempt to connect as a request that was sent and failed."""
+        now = self.last_ns = monotonic_ns()
+        if not lane.owed:
+            self.sent += 1
+        lane.owed = False
+        self._error(ErrorKind.CONNECT, now - lane.attempt_ns, lane.failure or "the connection did not last")
+
+    def _too_slow(self) -> str:
+        return f"no connection to {self.pool.endpoint.host}:{self.pool.endpoint.port} within {self.rules.timeout_s:g} s"
+
+    # Time
+
+    def _await_end(self) -> None:
+        left_ns = self.end_ns - monotonic_ns()
+        if left_ns <= 0:
+            self._end()
+        elif left_ns > SPIN_NS:
+            self.loop.call_later((left_ns - SPIN_NS / 2) / 1e9, self._await_end)
+        else:
+            self.loop.call_later(0.001, self._await_end)
+
+    def _end(self) -> None:
+        """The time is up: whoever only tries to connect rests, and what is in flight is waited for, or is not."""
+        if not self.running:
+            return
+        for lane in self.pool.lanes:
+            if not lane.owed:
+                lane.cancel()
+            if not self.rules.drain and lane.in_flight:
+                self.tally.in_flight += 1
+                lane.owed = False
+                lane.cancel()
+                lane.drop()
+        self._outstanding = sum(lane.in_flight for lane in self.pool.lanes)
+        self._ending = True
+        self._finish_if_settled()
+
+    def _settled(self) -> None:
+        """One request fewer is in flight."""
+        if self._ending:
+            self._outstanding -= 1
+            self._finish_if_settled()
+
+    def _finish_if_settled(self) -> None:
+        if self._outstanding == 0 and not self.outcome.done():
+            self.outcome.set_result(None)
+
+    def _one_connected(self) -> None:
+        self._connecting -= 1
+        if self._connecting == 0 and self._all_connected is not None:
+            self._all_connected.set_result(None)
+
+    def _sweep(self) -> None:
+        """Fire the deadlines, and bin latencies. One pass over all lanes is cheaper than a timer for each request."""
+        if not self.running:
+            return
+        now = monotonic_ns()
+        limit_ns = now - self._timeout_ns
+        for lane in self.pool.lanes:
+            connection = lane.connection
+            if connection is not None and connection.sent_ns and connection.sent_ns < limit_ns:
+                if not self.tally.first_error:
+                    self.tally.first_error = connection.explain(ErrorKind.TIMEOUT)
+                self.settle(lane, connection, ErrorKind.TIMEOUT, now)
+            elif lane.attempt is not None and lane.attempt_ns < limit_ns:
+                lane.cancel()
+                self.connect_failed(lane, self._too_slow())
+        self.tally.flush_if_many()
+        self.loop.call_later(self._sweep_s, self._sweep)

@@ -1,0 +1,175 @@
+"""What crosses between processes: one JSON document per line. Bytes travel as base64, so any request survives."""
+
+import base64
+import json
+from typing import Any
+
+from ...results.errors import LoadError
+from ...results.histogram import Histogram
+from ...results.ledger import Ledger
+from .orders import Arrival, Block, BlockReport, Endpoint, Expectation, Json, TurnOrder, TurnReport
+
+
+def dump_line(document: Json) -> bytes:
+    """One document as a line."""
+    return json.dumps(document, separators=(",", ":")).encode() + b"\n"
+
+
+def load_line(line: bytes) -> dict[str, Any]:
+    """The document of a line. Raises LoadError when it is none."""
+    try:
+        document = json.loads(line)
+    except ValueError as error:
+        raise LoadError(f"a line from a load process is not JSON: {line[:80]!r}") from error
+    if not isinstance(document, dict):
+        raise LoadError(f"a line from a load process is no document: {line[:80]!r}")
+    return document
+
+
+def encode_order(order: TurnOrder) -> dict[str, Any]:
+    """A turn's order as JSON."""
+    return {
+        "endpoint": order.endpoint,
+        "seconds": order.seconds,
+        "round": order.round,
+        "position": order.position,
+        "warmup": order.warmup,
+    }
+
+
+def decode_order(data: Json) -> TurnOrder:
+    """The order that `encode_order` wrote."""
+    return TurnOrder(data["endpoint"], data["seconds"], data["round"], data["position"], data["warmup"])
+
+
+def encode_block(block: Block) -> dict[str, Any]:
+    """A block as JSON."""
+    return {
+        "id": block.id,
+        "endpoints": [_encode_endpoint(endpoint) for endpoint in block.endpoints],
+        "arrival": {
+            "connections": block.arrival.connections,
+            "rate_rps": block.arrival.rate_rps,
+            "poisson": block.arrival.poisson,
+        },
+        "turns": [encode_order(order) for order in block.turns],
+        "timeout_s": block.timeout_s,
+        "seed": block.seed,
+        "drain": block.drain,
+    }
+
+
+def decode_block(data: Json) -> Block:
+    """The block that `encode_block` wrote."""
+    return Block(
+        id=data["id"],
+        endpoints=tuple(_decode_endpoint(endpoint) for endpoint in data["endpoints"]),
+        arrival=Arrival(**data["arrival"]),
+        turns=tuple(decode_order(order) for order in data["turns"]),
+        timeout_s=data["timeout_s"],
+        seed=data["seed"],
+        drain=data["drain"],
+    )
+
+
+def encode_turn(report: TurnReport) -> dict[str, Any]:
+    """A turn's report as JSON."""
+    return {
+        "order": encode_order(report.order),
+        "started_ns": report.started_ns,
+        "elapsed_s": report.elapsed_s,
+        "ledger": report.ledger.to_dict(),
+        "service_time": report.service_time.to_dict(),
+        "response_time": _encode_maybe(report.response_time),
+        "schedule_lag": _encode_maybe(report.schedule_lag),
+        "error_time": report.error_time.to_dict(),
+        "target_cpu_s": report.target_cpu_s,
+        "load_cpu_s": report.load_cpu_s,
+        "connects": report.connects,
+        "reopened": report.reopened,
+        "first_error": report.first_error,
+    }
+
+
+def decode_turn(data: Json) -> TurnReport:
+    """The report that `encode_turn` wrote."""
+    return TurnReport(
+        order=decode_order(data["order"]),
+        started_ns=data["started_ns"],
+        elapsed_s=data["elapsed_s"],
+        ledger=Ledger.from_dict(data["ledger"]),
+        service_time=Histogram.from_dict(data["service_time"]),
+        response_time=_decode_maybe(data["response_time"]),
+        schedule_lag=_decode_maybe(data["schedule_lag"]),
+        error_time=Histogram.from_dict(data["error_time"]),
+        target_cpu_s=data["target_cpu_s"],
+        load_cpu_s=data["load_cpu_s"],
+        connects=data["connects"],
+        reopened=data["reopened"],
+        first_error=data["first_error"],
+    )
+
+
+def encode_report(report: BlockReport) -> dict[str, Any]:
+    """A block's report as JSON."""
+    return {
+        "id": report.id,
+        "turns": [encode_turn(turn) for turn in report.turns],
+        "locust_requests": report.locust_requests,
+        "locust_failures": report.locust_failures,
+    }
+
+
+def decode_report(data: Json) -> BlockReport:
+    """The report that `encode_report` wrote."""
+    return BlockReport(
+        id=data["id"],
+        turns=tuple(decode_turn(turn) for turn in data["turns"]),
+        locust_requests=data["locust_requests"],
+        locust_failures=data["locust_failures"],
+    )
+
+
+def _encode_endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {
+        "name": endpoint.name,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "request": _encode_bytes(endpoint.request),
+        "expect": {
+            "status": endpoint.expect.status,
+            "body": _encode_bytes(endpoint.expect.body),
+            "contains": _encode_bytes(endpoint.expect.contains),
+        },
+        "pids": list(endpoint.pids),
+        "method": endpoint.method,
+    }
+
+
+def _decode_endpoint(data: Json) -> Endpoint:
+    expect = data["expect"]
+    return Endpoint(
+        name=data["name"],
+        host=data["host"],
+        port=data["port"],
+        request=_decode_bytes(data["request"]) or b"",
+        expect=Expectation(expect["status"], _decode_bytes(expect["body"]), _decode_bytes(expect["contains"])),
+        pids=tuple(data["pids"]),
+        method=data["method"],
+    )
+
+
+def _encode_bytes(data: bytes | None) -> str | None:
+    return None if data is None else base64.b64encode(data).decode("ascii")
+
+
+def _decode_bytes(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def _encode_maybe(histogram: Histogram | None) -> dict[str, int] | None:
+    return None if histogram is None else histogram.to_dict()
+
+
+def _decode_maybe(data: Json | None) -> Histogram | None:
+    return None if data is None else Histogram.from_dict(data)
