@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 # https://github.com/HdrHistogram/HdrHistogram (AbstractHistogram.countsArrayIndex)
 SUB_BUCKET_BITS = 11
 HALF = 1 << (SUB_BUCKET_BITS - 1)
+# No bucket is wider than this share of its values.
+RESOLUTION = 1 / HALF
 
 
 def bucket_indices(values_us: NDArray[np.int64]) -> NDArray[np.int64]:

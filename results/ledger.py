@@ -75,7 +75,7 @@ class Ledger:
             "dropped": self.dropped,
             "ok": self.ok,
             "in_flight": self.in_flight,
-            "errors": {kind.value: self.errors.get(kind.value, 0) for kind in ErrorKind},
+            "errors": {kind.value: 0 for kind in ErrorKind} | dict(self.errors),
         }
 
     @classmethod

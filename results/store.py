@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 REPORT = "report.html"
+# The columns of turns.csv, in order; also of a run without any turn.
+OF_TRIAL = ("epoch", "target", "scenario")
+OF_LEVEL = ("concurrency", "rate_rps")
+OF_TURN = ("round", "position", "started_s", "planned_s", "elapsed_s", "throughput_rps")
+OF_LEDGER = ("scheduled", "sent", "dropped", "ok", "in_flight", "error_count")
+OF_TURN_COSTS = ("target_cpu_s", "load_cpu_s", "reopened")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -59,9 +65,9 @@ class RunStore:
     def __init__(self, folder: Path) -> None:
         """Create the folder (it must not hold a run already). Raises StoreError when it cannot be written."""
         self.folder = folder
-        if (folder / MANIFEST).exists():
-            raise StoreError(f"{folder} already holds a run", "choose another folder: --output DIR")
         try:
+            if (folder / MANIFEST).exists():
+                raise StoreError(f"{folder} already holds a run", "choose another folder: --output DIR")
             (folder / "logs").mkdir(parents=True, exist_ok=True)
             (folder / "trials").mkdir(exist_ok=True)
         except OSError as error:
@@ -114,26 +120,17 @@ def turns_table(trials: Iterable[Trial]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [
-        {
-            "epoch": trial.epoch,
-            "target": trial.target,
-            "scenario": trial.scenario,
-            "concurrency": trial.level.concurrency,
-            "rate_rps": trial.level.rate_rps,
-            **{
-                name: getattr(turn, name)
-                for name in ("round", "position", "started_s", "planned_s", "elapsed_s", "throughput_rps")
-            },
-            **{
-                name: getattr(turn.ledger, name)
-                for name in ("scheduled", "sent", "dropped", "ok", "in_flight", "error_count")
-            },
-            **{name: getattr(turn, name) for name in ("target_cpu_s", "load_cpu_s", "reopened")},
-        }
+        (
+            *(getattr(trial, name) for name in OF_TRIAL),
+            *(getattr(trial.level, name) for name in OF_LEVEL),
+            *(getattr(turn, name) for name in OF_TURN),
+            *(getattr(turn.ledger, name) for name in OF_LEDGER),
+            *(getattr(turn, name) for name in OF_TURN_COSTS),
+        )
         for trial in trials
         for turn in trial.turns
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[*OF_TRIAL, *OF_LEVEL, *OF_TURN, *OF_LEDGER, *OF_TURN_COSTS])
 
 
 def load_run(folder: Path) -> Run:
@@ -144,13 +141,15 @@ def load_run(folder: Path) -> Run:
         hint = f"did you mean one of: {near}" if near else "name the folder that `bench run` printed"
         raise StoreError(f"{folder} is not a run's folder: it has no {MANIFEST}", hint)
     manifest = _read(path, manifest_from_dict)
+    targets, scenarios = ({item.name for item in items} for items in (manifest.targets, manifest.scenarios))
     trials: list[Trial] = []
     for piece in sorted((folder / "trials").glob("*.json")):
-        trials += _read(piece, lambda data: [trial_from_dict(item) for item in data["trials"]])
-    known = {target.name for target in manifest.targets}, {scenario.name for scenario in manifest.scenarios}
-    for trial in trials:
-        if trial.target not in known[0] or trial.scenario not in known[1]:
-            raise _damaged(path, f"a trial names {trial.target!r} under {trial.scenario!r}, which the manifest lacks")
+        found: list[Trial] = _read(piece, lambda data: [trial_from_dict(item) for item in data["trials"]])
+        for trial in found:
+            if trial.target not in targets or trial.scenario not in scenarios:
+                detail = f"a trial names {trial.target!r} under {trial.scenario!r}, which the manifest lacks"
+                raise _damaged(piece, detail)
+        trials += found
     return Run(manifest, tuple(trials))
 
 

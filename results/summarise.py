@@ -31,13 +31,15 @@ def summarise(run: Run) -> Summary:
     results: list[Result] = []
     comparisons: list[Comparison] = []
     leads: list[Comparison] = []
+    found: list[Problem] = []
     for key in order:
         in_order = [name for name in targets if name in cells[key]]
         results += [_result(targets[name].app, targets[name].setup, cells[key][name]) for name in in_order]
         valid = {name: [trial for trial in cells[key][name] if trial.valid] for name in in_order}
+        found += [problem for name in in_order for trial in cells[key][name] for problem in trial.problems]
         comparisons += _against(run.manifest.baseline, key, valid)
         leads += _leads(key, valid)
-    problems = (*run.manifest.problems, *_merged(problem for result in results for problem in result.problems))
+    problems = (*run.manifest.problems, *_merged(found))
     return Summary(
         manifest=run.manifest,
         valid=bool(results) and all(problem.severity is not Severity.INVALID for problem in problems),
@@ -86,7 +88,7 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
         service_time_ms=_percentiles([trial.service_time for trial in used]),
         response_time_ms=_percentiles(response) if response else None,
         schedule_lag_ms=_percentiles(lag) if lag else None,
-        memory_mib=_memory(trials),
+        memory_mib=_memory(used),
         ledger=Ledger.total(trial.ledger for trial in trials),
         spectrum=_spectrum(Histogram.total(response or [trial.service_time for trial in used])),
         epoch_throughput_rps=tuple(rates),
@@ -182,7 +184,7 @@ def _slopes(results: Sequence[Result], cells: Mapping[Key, Mapping[str, Sequence
         for (name, level), trials in cells.items():
             for trial in trials.get(target, ()) if name == scenario else ():
                 peaks = [mark.memory_mib for mark in trial.memory if mark.label == "peak"]
-                if peaks:
+                if peaks and (trial.valid or _only_generator_limited(trial)):
                     points[trial.epoch].append((level.concurrency, max(peaks)))
         slopes = [
             float(np.polyfit([x for x, _ in pairs], [y for _, y in pairs], 1)[0]) * 1024

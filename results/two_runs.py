@@ -29,7 +29,8 @@ class Pair:
     """One target under one scenario and level, in both runs.
 
     `across` is second over first in requests/s; it holds all that the machine did between the runs. `relative` is the
-    same, each divided by its own run's baseline: free of the machine's speed. None where a run lacks the figures.
+    same, each divided by its own run's baseline: free of the machine's speed. None where a run lacks the figures, or
+    has only a lower bound.
     """
 
     target: str
@@ -123,6 +124,8 @@ def _pairs(first: Summary, second: Summary) -> Iterator[Pair]:
         if other is None:
             continue
         before, after = ratios[0].get(key), ratios[1].get(key)
+        # A lower bound ("at least") over another figure says nothing.
+        bounded = result.at_least or other.at_least
         relative = quotient(after.ratio, before.ratio) if before and after else None
         yield Pair(
             target=result.target,
@@ -130,7 +133,7 @@ def _pairs(first: Summary, second: Summary) -> Iterator[Pair]:
             level=result.level,
             first=result.throughput_rps,
             second=other.throughput_rps,
-            across=quotient(other.throughput_rps, result.throughput_rps),
+            across=None if bounded else quotient(other.throughput_rps, result.throughput_rps),
             relative=relative,
             change=None if relative is None else verdict(relative, Metric.THROUGHPUT),
             first_verdict=before.verdict if before else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from .histogram import RESOLUTION
 from .ledger import Ledger
 from .records import Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
 
@@ -50,7 +51,7 @@ def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
             Severity.INVALID,
         )
     elif ledger.error_count:
-        share = ledger.error_count / ledger.sent
+        share = ledger.error_count / max(ledger.sent, 1)
         severity = Severity.INVALID if share > ERROR_SHARE_LIMIT else Severity.WARNING
         yield (
             ProblemCode.ERRORS,
@@ -100,19 +101,20 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
     if not ok or elapsed_s <= 0:
         return
     rate = ok / elapsed_s
-    floor_s = scenario.floor_ms / 1000
+    # Latencies are known to within their bucket, and timers may fire early: no answer can come before this.
+    soonest_ms = scenario.floor_ms * (1 - RESOLUTION) - TIMER_SLACK_MS
     held = min(target.slots or trial.level.concurrency, trial.level.concurrency)
-    if floor_s and rate > held / floor_s * (1 + TOLERANCE):
+    if soonest_ms > 0 and rate > held / soonest_ms * 1000 * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"{rate:,.0f} requests/s, but {held} at a time with a wait of {scenario.floor_ms:g} ms each make at most "
-            f"{held / floor_s:,.0f}",
+            f"{held / scenario.floor_ms * 1000:,.0f}",
             Severity.INVALID,
         )
     if not trial.service_time.count:
         return
     fastest_ms = trial.service_time.min_us / 1000
-    if scenario.floor_ms and fastest_ms < scenario.floor_ms - TIMER_SLACK_MS:
+    if fastest_ms < soonest_ms:
         yield (
             ProblemCode.IMPOSSIBLE,
             f"an answer came after {fastest_ms:.1f} ms, sooner than the wait of {scenario.floor_ms:g} ms it must hold",

@@ -44,7 +44,7 @@ class Launcher(Protocol[LiveT]):
         """End every process tree of this epoch."""
 
 
-class Watcher(Protocol):
+class RunWatcher(Protocol):
     """Is told how a run gets on."""
 
     def phase(self, epoch: int, text: str) -> None:
@@ -52,6 +52,25 @@ class Watcher(Protocol):
 
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
         """A piece is over and saved."""
+
+    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
+        """An epoch is over; `of` is how many there will be by now's reckoning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments(Generic[LiveT]):
+    """All that touches the world, so that what is measured with it can be tested without.
+
+    `started` is the run's start on `clock` (monotonic, the one that turns are dated by).
+    """
+
+    launcher: Launcher[LiveT]
+    load: LoadSession
+    sampler: Sampler
+    watcher: RunWatcher
+    started: float
+    clock: Callable[[], float] = time.monotonic
+    read_cpu: Callable[[], CpuReading] = CpuReading.now
 
 
 @dataclass(slots=True)
@@ -72,22 +91,19 @@ class Epoch(Generic[LiveT]):
         self,
         number: int,
         plan: Plan,
-        launcher: Launcher[LiveT],
-        load: LoadSession,
-        sampler: Sampler,
-        watcher: Watcher,
+        instruments: Instruments[LiveT],
         save: SavePiece,
-        started: float,
     ) -> None:
-        """`started` is the run's start on the monotonic clock; all that is random follows from the plan's seed."""
+        """All that is random follows from the plan's seed and the epoch's number."""
         self.number = number
         self._plan = plan
-        self._launcher = launcher
-        self._load = load
-        self._sampler = sampler
-        self._watcher = watcher
+        self._launcher = instruments.launcher
+        self._load = instruments.load
+        self._sampler = instruments.sampler
+        self._watcher = instruments.watcher
+        self._read_cpu = instruments.read_cpu
+        self._started = instruments.started
         self._save = save
-        self._started = started
         self._random = random.Random(f"{plan.seed}/{number}")
         self._result = EpochResult()
         self._gone: set[str] = set()
@@ -145,21 +161,21 @@ class Epoch(Generic[LiveT]):
         switches = {live.name: context_switches(live.pids) for live in lives}
         self._sampler.take()
         self._sampler.watch(lives)
-        before = CpuReading.now(time.monotonic())
+        before = self._read_cpu()
 
         def on_turn(order: TurnOrder) -> None:
-            if order.seconds >= MARK_FROM_S:
+            if not order.warmup and order.seconds >= MARK_FROM_S:
                 self._sampler.mark_later(lives[order.endpoint], "peak", order.seconds * MARK_AT)
 
         report = self._load.run(block, on_turn)
-        noise = Noise.between(before, CpuReading.now(time.monotonic()))
+        noise = Noise.between(before, self._read_cpu())
         self._sampler.watch(())
         rows, marks = self._sampler.take()
         self._result.noise.append((piece.label, noise))
         trials = []
         for index, live in enumerate(lives):
-            found = [idle.get(live.name), *(marks.get(live.name) or [self._sampler.mark(live, "peak")])]
-            memory = tuple(mark for mark in found if mark is not None)
+            peaks: Sequence[MemoryMark | None] = marks.get(live.name) or [self._sampler.mark(live, "peak")]
+            memory = tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None)
             trial = trial_of(report, index, self.number, live.name, piece, self._started)
             switched = context_switches(live.pids) - switches[live.name]
             problems = tuple(self._after(live, piece))

@@ -6,6 +6,7 @@ import platform
 import re
 import resource
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -164,8 +165,9 @@ class CpuReading:
     at_s: float
 
     @classmethod
-    def now(cls, at_s: float) -> "CpuReading":
-        """Read both; `at_s` is the moment on the monotonic clock."""
+    def now(cls) -> "CpuReading":
+        """Read both."""
+        at_s = time.monotonic()
         times = psutil.cpu_times()
         steal = getattr(times, "steal", 0.0)
         busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - steal

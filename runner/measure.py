@@ -1,21 +1,18 @@
 """A whole run: epoch after epoch while the budget lasts, every finished piece saved, and the rest told honestly."""
 
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import FrameType
-from typing import Any, Generic, Protocol
+from typing import Any, Generic
 
 from ..results.errors import LoadError, TargetError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
-from .epoch import Epoch, Launcher, LiveT, Watcher
-from .load.orders import LoadSession
+from .epoch import Epoch, Instruments, LiveT
 from .machine import Noise
 from .plan import Plan
-from .sampler import Sampler
 
 FOREIGN_CORES_LIMIT = 0.10
 STEAL_CORES_LIMIT = 0.10
@@ -23,13 +20,6 @@ STEAL_CORES_LIMIT = 0.10
 
 class Interrupted(KeyboardInterrupt):
     """The user, or the system, wants the run to end now."""
-
-
-class RunWatcher(Watcher, Protocol):
-    """Is told how a run gets on, epoch by epoch too."""
-
-    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
-        """An epoch is over; `of` is how many there will be by now's reckoning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +50,14 @@ def interruptible() -> Iterator[None]:
 class Measurement(Generic[LiveT]):
     """Carries out a plan. All that touches the world is handed in, so that the pipeline is testable without it."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        manifest: Manifest,
-        store: RunStore,
-        launcher: Launcher[LiveT],
-        load: LoadSession,
-        sampler: Sampler,
-        watcher: RunWatcher,
-        started: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`started` is the run's start on the clock: the budget counts from there."""
+    def __init__(self, plan: Plan, manifest: Manifest, store: RunStore, instruments: Instruments[LiveT]) -> None:
+        """The budget counts from the instruments' start."""
         self._plan = plan
         self._manifest = manifest
         self._store = store
-        self._launcher = launcher
-        self._load = load
-        self._sampler = sampler
-        self._watcher = watcher
-        self._started = started
-        self._clock = clock
+        self._instruments = instruments
+        self._clock = instruments.clock
+        self._started = instruments.started
         self._trials: list[Trial] = []
         self._problems: list[Problem] = []
         self._noise: list[tuple[str, Noise]] = []
@@ -122,17 +98,7 @@ class Measurement(Generic[LiveT]):
             if number >= self._plan.epochs_min and not self._plan.exact_epochs and longest > left:
                 break
             number += 1
-            epoch = Epoch(
-                number,
-                self._plan,
-                self._launcher,
-                self._load,
-                self._sampler,
-                self._watcher,
-                self._save,
-                self._started,
-            )
-            result = epoch.run()
+            result = Epoch(number, self._plan, self._instruments, self._save).run()
             self._problems += result.problems
             self._noise += result.noise
             if not self._trials:
@@ -142,7 +108,7 @@ class Measurement(Generic[LiveT]):
             left = self._plan.budget_s - (self._clock() - self._started)
             planned = self._plan.epochs_max if self._plan.exact_epochs else number + int(max(left, 0) / longest)
             planned = min(max(planned, self._plan.epochs_min), self._plan.epochs_max)
-            self._watcher.epoch_over(number, planned, took)
+            self._instruments.watcher.epoch_over(number, planned, took)
 
     def _save(self, trials: Sequence[Trial], samples: Sequence[Mapping[str, Any]]) -> None:
         self._trials += trials

@@ -22,6 +22,7 @@ from ...results.summarise import summarise
 from ...results.summary import Summary
 from ..display import Display
 from ..durations import parse_duration_s
+from ..epoch import Instruments
 from ..load.session import LocustSession
 from ..machine import available_cores, choose_cores, environment
 from ..measure import Measurement, Outcome
@@ -121,7 +122,8 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
             LocustSession(load_cores=plan.cores.load) as load,
         ):
             load.start()
-            return Measurement(plan, manifest, store, launcher, load, sampler, display, started).run()
+            instruments = Instruments(launcher, load, sampler, display, started)
+            return Measurement(plan, manifest, store, instruments).run()
     finally:
         sampler.close()
         if hasattr(os, "sched_setaffinity"):

@@ -1,0 +1,150 @@
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sgibench.results.records import Level, ProblemCode, Trial
+from sgibench.runner.epoch import Epoch, Instruments, request_bytes, shuffled_turns
+from sgibench.runner.plan import Piece
+from sgibench.scenarios.model import Load, Request, Scenario
+
+from .fakes import JSON, WAIT, FakeLauncher, FakeLive, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
+
+RATES = {"fast": 2000.0, "slow": 500.0}
+
+
+def run_epoch(
+    launcher: FakeLauncher, load: FakeLoad, number: int = 1, seed: int = 1
+) -> tuple[list[Trial], Epoch[FakeLive], list[ProblemCode]]:
+    saved: list[Trial] = []
+    instruments = Instruments(launcher, load, FakeSampler(), FakeWatcher(), 0.0, read_cpu=a_quiet_machine)
+    epoch = Epoch(number, a_plan(seed=seed), instruments, lambda trials, _samples: saved.extend(trials))
+    result = epoch.run()
+    return saved, epoch, [problem.code for problem in result.problems]
+
+
+def test_every_target_has_one_turn_in_every_round_and_the_order_changes() -> None:
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 2.0), [0.05] * 3, 0.4, random.Random(1)))
+    rounds: dict[int, list[int]] = {}
+    for turn in turns:
+        if not turn.warmup:
+            rounds.setdefault(turn.round, []).append(turn.endpoint)
+    assert len(rounds) == 40
+    assert all(sorted(order) == [0, 1, 2] for order in rounds.values())
+    first = Counter(order[0] for order in rounds.values())
+    assert set(first) == {0, 1, 2}, "no target always goes first"
+    assert [turn.position for turn in turns if turn.round == 0] == [0, 1, 2]
+
+
+def test_the_warm_up_comes_first_and_once_for_each() -> None:
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.2), [0.05, 0.05], 0.4, random.Random(1)))
+    assert [turn.warmup for turn in turns[:3]] == [True, True, False]
+    assert not any(turn.warmup for turn in turns[2:])
+
+
+def test_a_slow_target_gets_longer_turns_and_as_many() -> None:
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.5), [0.05, 0.5], 0.0, random.Random(1)))
+    lengths = {turn.endpoint: turn.seconds for turn in turns}
+    assert lengths == {0: 0.05, 1: 0.5}
+    assert Counter(turn.endpoint for turn in turns) == {0: 10, 1: 10}
+
+
+def test_one_seed_gives_one_order_and_each_epoch_its_own() -> None:
+    def order(number: int, seed: int) -> list[int]:
+        load = FakeLoad(RATES)
+        run_epoch(FakeLauncher(), load, number, seed)
+        return [turn.endpoint for turn in load.blocks[0].turns]
+
+    assert order(1, 7) == order(1, 7)
+    assert order(1, 7) != order(2, 7)
+    assert order(1, 7) != order(1, 8)
+
+
+def test_the_targets_of_an_epoch_share_a_hash_seed_and_epochs_do_not() -> None:
+    launcher = FakeLauncher()
+    run_epoch(launcher, FakeLoad(RATES), 1)
+    run_epoch(launcher, FakeLoad(RATES), 2)
+    assert len(set(launcher.hash_seeds)) == 2
+
+
+def test_each_piece_is_handed_over_when_it_is_done() -> None:
+    saved, _, problems = run_epoch(FakeLauncher(), FakeLoad(RATES))
+    assert [(trial.target, trial.scenario) for trial in saved] == [
+        ("fast@uvicorn", "json"),
+        ("slow@uvicorn", "json"),
+        ("fast@uvicorn", "wait"),
+        ("slow@uvicorn", "wait"),
+    ]
+    assert problems == []
+    assert all(not turn.round < 0 for trial in saved for turn in trial.turns), "no warm-up among the turns"
+
+
+def test_memory_is_marked_at_rest_and_while_requests_are_held() -> None:
+    saved, _, _ = run_epoch(FakeLauncher(), FakeLoad(RATES))
+    short, long = saved[0], saved[2]
+    assert [(mark.label, mark.memory_mib) for mark in short.memory] == [("idle", 40.0), ("peak", 44.0)]
+    assert ("peak", 50.0) in [(mark.label, mark.memory_mib) for mark in long.memory], "read in the middle of a turn"
+
+
+def test_a_target_that_does_not_start_is_told_and_the_others_go_on() -> None:
+    saved, _, problems = run_epoch(FakeLauncher(failing=("slow",)), FakeLoad(RATES))
+    assert {trial.target for trial in saved} == {"fast@uvicorn"}
+    assert problems == [ProblemCode.NOT_STARTED]
+
+
+def test_a_target_that_answers_wrongly_is_not_measured() -> None:
+    load = FakeLoad(RATES)
+    saved, _, problems = run_epoch(FakeLauncher(wrong=("fast",)), load)
+    assert {trial.target for trial in saved} == {"slow@uvicorn"}
+    assert problems == [ProblemCode.WRONG_ANSWERS]
+    assert all(endpoint.name == "slow@uvicorn" for block in load.blocks for endpoint in block.endpoints)
+
+
+def test_a_target_that_dies_half_way_gets_an_invalid_trial_and_no_more_turns() -> None:
+    launcher = FakeLauncher(dies_with={"slow": ProblemCode.SERVER_DIED})
+    saved, _, _ = run_epoch(launcher, FakeLoad(RATES))
+    of_slow = [trial for trial in saved if trial.target == "slow@uvicorn"]
+    assert [(trial.scenario, trial.valid) for trial in of_slow] == [("json", False)]
+    assert [trial.valid for trial in saved if trial.target == "fast@uvicorn"] == [True, True]
+
+
+def test_a_target_whose_worker_was_replaced_is_measured_on() -> None:
+    launcher = FakeLauncher(dies_with={"slow": ProblemCode.WORKER_DIED})
+    saved, _, _ = run_epoch(launcher, FakeLoad(RATES))
+    assert [trial.valid for trial in saved if trial.target == "slow@uvicorn"] == [False, True]
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, RuntimeError])
+def test_targets_are_stopped_whatever_happens(trouble: type[BaseException]) -> None:
+    class Broken(FakeLoad):
+        def run(self, *_args: object, **_options: object) -> object:  # type: ignore[override]
+            raise trouble
+
+    launcher = FakeLauncher()
+    with pytest.raises(trouble):
+        run_epoch(launcher, Broken(RATES))
+    assert launcher.running == 0
+
+
+def test_the_request_goes_out_as_http() -> None:
+    post = Scenario(
+        name="post",
+        title="post",
+        request=Request(path="/x", method="POST", headers={"X-Token": "1"}, body='{"a":"é"}'),
+        load=Load(concurrency=[1]),
+    )
+    head, _, body = request_bytes(Piece(post, Level(1), 1), 8000).partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /x HTTP/1.1"
+    assert "Host: 127.0.0.1:8000" in lines
+    assert "X-Token: 1" in lines
+    assert f"Content-Length: {len(body)}" in lines
+    assert body.decode() == '{"a":"é"}'
+    assert b"Content-Length" not in request_bytes(Piece(WAIT, Level(1), 1), 1)
+
+
+def test_nothing_is_written_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_epoch(FakeLauncher(), FakeLoad(RATES))
+    assert list(tmp_path.iterdir()) == []

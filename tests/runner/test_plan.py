@@ -1,0 +1,59 @@
+import pytest
+
+from sgibench.results.errors import UsageError
+from sgibench.results.records import Level
+from sgibench.runner.plan import Piece, check_names, pieces_of
+from sgibench.scenarios.files import built_in_scenario
+from sgibench.scenarios.model import Load, Request, Scenario, SuiteScenario
+
+from .fakes import JSON, WAIT, a_plan, a_target
+
+
+@pytest.mark.parametrize(
+    ("service_s", "turn_s"), [(0.0, 0.05), (0.001, 0.05), (0.02, 0.2), (0.2, 2.0), (1.0, 3.0), (60.0, 3.0)]
+)
+def test_a_turn_is_ten_times_the_service_time_within_bounds(service_s: float, turn_s: float) -> None:
+    assert Piece(JSON, Level(8), 1.0).turn_s(service_s) == pytest.approx(turn_s)
+
+
+def test_a_waiting_scenario_has_longer_windows() -> None:
+    assert Piece(WAIT, Level(8), 1.0).turn_s(0.0) == pytest.approx(0.5)
+
+
+def test_what_exceeds_the_slots_queues_up_and_takes_its_time() -> None:
+    piece = Piece(WAIT, Level(256), 0.5)
+    assert piece.drain_s(a_target(setup="gunicorn-sync-3")) == pytest.approx(86 * 0.05)
+    assert piece.drain_s(a_target(setup="uvicorn")) == pytest.approx(0.05)
+
+
+def test_a_budget_that_is_too_small_is_refused_with_the_one_that_is_enough() -> None:
+    plan = a_plan(epochs=(3, 5), budget_s=4.0)
+    with pytest.raises(UsageError, match="a budget of 4 s is too small") as caught:
+        plan.checked()
+    assert "--budget" in caught.value.hint
+    needed = float(caught.value.hint.split("--budget ")[1].split("s")[0])
+    a_plan(epochs=(3, 5), budget_s=needed).checked()
+
+
+def test_who_asks_for_so_many_epochs_gets_them_whatever_the_suite_budgeted() -> None:
+    a_plan(epochs=(3, 3), exact=True, budget_s=0.1).checked()
+
+
+def test_levels_rise_and_a_suite_may_set_them() -> None:
+    place = SuiteScenario(name="wait-50ms", seconds=0.5, concurrency=[64, 8])
+    pieces = pieces_of(built_in_scenario("wait-50ms"), place, 1.0)
+    assert [piece.level.concurrency for piece in pieces] == [8, 64]
+    assert {piece.seconds for piece in pieces} == {0.5}
+    assert [piece.level.rate_rps for piece in pieces_of(built_in_scenario("json-paced"), None, 1.0)] == [200.0]
+
+
+def test_two_scenarios_of_one_name_are_refused() -> None:
+    other = Scenario(name="json", title="other", request=Request(path="/y"), load=Load(concurrency=[1]))
+    with pytest.raises(UsageError, match="two scenarios are called 'json'"):
+        check_names([Piece(JSON, Level(1), 1), Piece(other, Level(1), 1)])
+
+
+def test_a_piece_says_in_words_what_it_is() -> None:
+    assert Piece(JSON, Level(1), 1).label == "json, 1 connection"
+    assert Piece(JSON, Level(8), 1).label == "json, 8 connections"
+    assert Piece(JSON, Level(8, 200.0), 1).label == "json, 200 requests/s"
