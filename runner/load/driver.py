@@ -13,6 +13,7 @@ import secrets
 import signal
 import sys
 import threading
+import traceback
 from typing import Any
 
 from ...results.errors import BenchError, LoadError
@@ -24,7 +25,7 @@ from .merge import merge_turns
 from .orders import Block, BlockReport, Json, TurnOrder
 from .processor import allow_many_files, pin
 
-ALIVE_EVERY_S = 2.0
+ALIVE_EVERY_S = 1.0
 
 
 class Driver:
@@ -166,6 +167,9 @@ def main() -> None:
             out.write({"event": "report", "report": wire.encode_report(driver.carry_out(block))})
     except BenchError as error:
         out.write({"event": "failed", "message": error.message})
+        os._exit(1)
+    except BaseException:
+        traceback.print_exc()
         os._exit(1)
 
 

@@ -115,21 +115,24 @@ class EngineUser(locust.User):  # type: ignore[misc, unused-ignore]
     def carry_out(self) -> None:
         """Take the next block, carry it out, and report."""
         here = self.load_process
-        block = wire.decode_block(here.orders.get())
-        message: dict[str, Any] = {"token": here.token, "worker": here.share.index}
+        order = here.orders.get()
+        here.sequence += 1
+        message: dict[str, Any] = {
+            "token": here.token,
+            "worker": here.share.index,
+            "sequence": here.sequence,
+            "block": order["id"],
+        }
         try:
+            block = wire.decode_block(order)
             turns = here.carry_out(block)
-        except BenchError as error:
-            message["error"] = error.message
-        except Exception as error:
-            message["error"] = f"the load engine failed: {error!r}"
-        else:
             add_turns(self.environment.stats, block, turns)
             message["turns"] = wire.dump_line({"turns": [wire.encode_turn(turn) for turn in turns]})
-        here.sequence += 1
-        message["sequence"] = here.sequence
-        message["block"] = block.id
-        self._hand_over_statistics()
+            self._hand_over_statistics()
+        except BenchError as error:
+            message["error"] = error.message
+        except Exception as error:  # told to the driver, which gives up: nobody else would hear of it
+            message["error"] = f"the load process failed: {error!r}"
         self.environment.runner.send_message(REPORT_MESSAGE, message)
 
     def _hand_over_statistics(self) -> None:

@@ -18,7 +18,7 @@ from . import wire
 from .orders import Block, BlockReport, Json, TurnListener
 
 START_WITHIN_S = 90.0
-SILENT_FOR_S = 30.0  # the driver says that it is alive every two seconds
+SILENT_FOR_S = 30.0  # the driver says that it is alive every second
 GRACE_S = 3.0
 SHOWN_LINES = 8
 SPARE_FILES = 64

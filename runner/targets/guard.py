@@ -142,6 +142,7 @@ def main(arguments: list[str]) -> int:
         os.write(1, f"exit {process.wait()}\n".encode())
     except BrokenPipeError:
         process.wait()
+    reap()
     return 0
 
 

@@ -229,11 +229,12 @@ def port_was_taken(live: LiveTarget) -> bool:
 
 
 def reason_in(log: str) -> str:
-    """The line of a log that says why: the last one that names an exception, else the last line of all."""
+    """The line of a log that says why: the last one that names an exception, else the first that tells of an error."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
     told = [line for line in lines if re.search(r"\b(error|could not|cannot|failed)\b", line, re.IGNORECASE)]
-    return (named or told or lines or [""])[-1][:300]
+    # A traceback ends with its error; a server's own log begins with it.
+    return (named[-1:] or told[:1] or lines[-1:] or [""])[0][:300]
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

@@ -16,6 +16,7 @@ from ...results.errors import TargetError
 
 GUARD = Path(__file__).with_name("guard.py")
 START_TIMEOUT_S = 20.0
+GUARD_NOTICES_WITHIN_S = 2.0
 
 
 class GuardedProcess:
@@ -59,6 +60,7 @@ class GuardedProcess:
         if self._pid is None:
             word, rest = self._read_line(START_TIMEOUT_S)
             if word != "pid":
+                self._exit_code = 127  # as a shell says it
                 self.stop()
                 raise TargetError(f"cannot start {self.command[0]}: {rest or 'its guard gave no answer'}")
             self._pid = int(rest)
@@ -75,11 +77,11 @@ class GuardedProcess:
         word, _, rest = output.readline().decode(errors="replace").strip().partition(" ")
         return word, rest
 
-    def exit_code(self) -> int | None:
-        """The command's exit code (negative: killed by that signal), None while it runs."""
-        _ = self.pid  # its line comes first
+    def exit_code(self, wait_s: float = 0.0) -> int | None:
+        """The command's exit code (negative: killed by that signal), None while it runs and for `wait_s` longer."""
         if self._exit_code is None:
-            word, rest = self._read_line(0)
+            _ = self.pid  # its line comes first
+            word, rest = self._read_line(wait_s)
             if word == "exit":
                 self._exit_code = int(rest)
             elif self._guard.poll() is not None:
@@ -89,7 +91,12 @@ class GuardedProcess:
     @property
     def running(self) -> bool:
         """Whether the command itself still runs."""
-        return self.exit_code() is None and psutil.pid_exists(self.pid)
+        if self.exit_code() is not None:
+            return False
+        if psutil.pid_exists(self.pid):
+            return True
+        self.exit_code(GUARD_NOTICES_WITHIN_S)
+        return False
 
     def tree(self) -> list[psutil.Process]:
         """The command's process and its descendants; empty when it is gone."""
