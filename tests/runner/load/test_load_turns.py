@@ -1,0 +1,195 @@
+"""Turns of the closed loop: how they begin, what they leave behind, and how they end."""
+
+import os
+import threading
+import time
+
+import pytest
+import uvloop
+
+from sgibench.results.errors import LoadError
+from sgibench.results.ledger import ErrorKind
+from sgibench.runner.load.connection import Connection
+from sgibench.runner.load.engine import Engine, Share
+from sgibench.runner.load.orders import Arrival, Endpoint, Expectation, TurnOrder
+
+from .load_cases import HELLO_RIGHT, Before, block, carry_out, check_books, endpoint, free_port, only_errors
+from .lying_server import HELLO, LyingServer, Visit, always, answer, hang, late, once_then_close, stalling
+
+
+def test_turns_alternate_between_endpoints_and_keep_their_connections() -> None:
+    with LyingServer(always(answer())) as one, LyingServer(always(answer(b"other"))) as two:
+        work = block(
+            endpoint(one.port, name="one"),
+            endpoint(two.port, Expectation(200, b"other"), name="two"),
+            connections=3,
+            seconds=0.03,
+            turns=8,
+        )
+        reports = carry_out(work)
+        assert [report.order for report in reports] == list(work.turns)
+        assert all(report.ledger.ok > 0 and not report.ledger.errors for report in reports)
+        assert [report.connects for report in reports] == [3, 3, 0, 0, 0, 0, 0, 0]
+        assert (one.visits, two.visits) == (3, 3)
+        assert sum(report.ledger.ok for report in reports) == one.requests + two.requests
+
+
+def test_with_drain_the_last_answers_count_and_the_turn_lasts_until_they_are_in() -> None:
+    with LyingServer(late(answer(), 0.15)) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.05, connections=3))
+    assert report.ledger.ok == report.ledger.sent == 3
+    assert report.elapsed_s >= 0.15
+
+
+def test_without_drain_what_is_unanswered_stays_in_flight_and_the_window_is_the_planned_one() -> None:
+    with LyingServer(late(answer(), 0.15)) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.05, connections=3, drain=False))
+    assert report.ledger.ok == 0
+    assert report.ledger.in_flight == report.ledger.sent == 3
+    assert report.elapsed_s == 0.05
+
+
+def test_a_server_that_hangs_in_the_middle_of_the_run_leaves_requests_in_flight() -> None:
+    with LyingServer(stalling(answer(), 0.1, 1)) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.3, connections=4, drain=False, timeout_s=5))
+        assert report.ledger.ok > 0
+        assert report.ledger.in_flight == 4
+        assert report.elapsed_s == 0.3
+
+
+def test_a_hang_while_the_last_answers_are_due_ends_at_the_deadline() -> None:
+    with LyingServer(hang) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.02, connections=2, timeout_s=0.2))
+    assert report.ledger.errors == {"timeout": 2}
+    assert 0.2 <= report.elapsed_s < 2
+
+
+def test_a_connection_that_was_closed_while_idle_is_reopened_without_an_error() -> None:
+    with LyingServer(always(answer())) as busy, LyingServer(always(answer())) as idle:
+        orders = block(endpoint(idle.port), endpoint(busy.port), seconds=0.05, connections=3, turns=3)
+        # Closed in the other's turn: seen before its own next turn begins.
+        reports = carry_out(orders, Before(1, idle.close_idle))
+    assert [report.ledger.errors for report in reports] == [{}, {}, {}]
+    assert reports[2].reopened == reports[2].connects == 3
+
+
+def test_a_close_that_crosses_the_first_request_of_a_turn_is_no_error_either() -> None:
+    """The server closes as soon as the second turn's first request comes, as one whose timer has just fired."""
+    pause_over = threading.Event()
+
+    def behave(visit: Visit) -> None:
+        old = visit.number <= 2
+        while visit.request():
+            if old and pause_over.is_set():
+                return
+            visit.send(answer())
+
+    with LyingServer(behave) as server, LyingServer(always(answer())) as other:
+        orders = block(endpoint(server.port), endpoint(other.port), seconds=0.05, connections=2, turns=3)
+        reports = carry_out(orders, Before(2, pause_over.set))
+        assert reports[2].ledger.errors == {}
+        assert reports[2].reopened == 2
+        assert sum(reports[at].ledger.ok for at in (0, 2)) + 2 == server.requests
+
+
+def test_a_request_is_sent_again_once_and_not_more_often() -> None:
+    pause_over = threading.Event()
+
+    def behave(visit: Visit) -> None:
+        while visit.request():
+            if pause_over.is_set():
+                return
+            visit.send(answer())
+
+    with LyingServer(behave) as server, LyingServer(always(answer())) as other:
+        orders = block(endpoint(server.port), endpoint(other.port), seconds=0.05, connections=1, turns=3)
+        report = carry_out(orders, Before(2, pause_over.set))[2]
+    assert report.ledger.ok == 0
+    assert only_errors(report) <= {ErrorKind.CLOSED, ErrorKind.RESET}
+    assert report.reopened == 1
+
+
+def test_a_server_that_dies_and_comes_back_is_seen_dead_and_used_again() -> None:
+    port = free_port()
+    server = LyingServer(always(answer()))
+    with server:
+        dead = endpoint(port)
+        reports = carry_out(block(endpoint(server.port), dead, seconds=0.04, turns=4))
+    assert [report.ledger.ok > 0 for report in reports] == [True, False, True, False]
+    assert only_errors(reports[3]) == {ErrorKind.CONNECT}
+
+
+def test_a_server_that_dies_in_a_turn_leaves_errors_of_connections() -> None:
+    with LyingServer(always(answer())) as server:
+        dying = threading.Timer(0.1, server.stop)
+        dying.start()
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.3))
+        dying.join()
+    assert report.ledger.ok > 0
+    assert ErrorKind.CONNECT in only_errors(report) <= {ErrorKind.CONNECT, ErrorKind.CLOSED, ErrorKind.RESET}
+
+
+def test_connections_that_never_served_are_not_left_to_block_the_server() -> None:
+    """A server of one thread would wait for the first bytes of an idle connection, and serve nobody."""
+    with LyingServer(once_then_close(answer(headers="connection: close\r\n"))) as server:
+        carry_out(block(endpoint(server.port), seconds=0.05, turns=2))
+        time.sleep(0.1)
+        assert not server._open
+
+
+def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gone() -> None:
+    with LyingServer(always(answer())) as server:
+        plain = endpoint(server.port)
+        ours = Endpoint("x", plain.host, plain.port, plain.request, plain.expect, pids=(os.getpid(),))
+        gone = Endpoint("x", plain.host, plain.port, plain.request, plain.expect, pids=(os.getpid(), 2**22 + 1))
+        reports = carry_out(block(ours, gone, plain, seconds=0.1, turns=3))
+    # The server is a thread of this process, so its CPU time holds the load's too.
+    assert reports[0].target_cpu_s is not None
+    assert reports[0].target_cpu_s >= reports[0].load_cpu_s * 0.9 > 0
+    assert reports[1].target_cpu_s is None
+    assert reports[2].target_cpu_s is None
+
+
+def test_turns_of_a_quarter_second_are_announced_when_they_begin_and_shorter_ones_are_not() -> None:
+    seen: list[TurnOrder] = []
+    with LyingServer(always(answer())) as server:
+        work = block(endpoint(server.port), seconds=0.25, turns=2)
+        uvloop.run(Engine(work, seen.append).run())
+        uvloop.run(Engine(block(endpoint(server.port), seconds=0.05), seen.append).run())
+    assert seen == list(work.turns)
+
+
+def test_memory_is_bounded_in_a_turn_with_many_answers() -> None:
+    with LyingServer(always(answer())) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=1.2, connections=8))
+    check_books(report)
+
+
+def test_a_fault_in_the_engine_ends_the_block_instead_of_spoiling_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(connection: Connection, data: bytes, now: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Connection, "_answered", broken)
+    with LyingServer(always(answer(b"x"))) as server, pytest.raises(LoadError, match="load engine failed"):
+        carry_out(block(endpoint(server.port)))
+
+
+@pytest.mark.parametrize("of", [1, 2, 3])
+def test_shares_of_the_load_add_up_to_the_whole(of: int) -> None:
+    shares = [Share(index, of).arrival(Arrival(7, 100.0)) for index in range(of)]
+    assert sum(share.connections for share in shares) == 7
+    assert sum(share.rate_rps for share in shares) == pytest.approx(100.0)
+
+
+def test_fewer_connections_than_processes_cannot_be_shared() -> None:
+    with pytest.raises(LoadError, match="cannot be shared"):
+        Share(2, 3).arrival(Arrival(2))
+
+
+def test_the_expected_body_is_compared_even_when_a_text_is_asked_for_as_well() -> None:
+    both = Expectation(200, HELLO, contains=b"hell")
+    with LyingServer(always(answer())) as server:
+        assert carry_out(block(endpoint(server.port, both)))[0].ledger.ok > 0
+    with LyingServer(always(answer(b"hella"))) as server:
+        assert only_errors(carry_out(block(endpoint(server.port, both)))[0]) == {ErrorKind.BODY}
+    assert HELLO_RIGHT.contains is None

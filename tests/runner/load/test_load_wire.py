@@ -1,0 +1,100 @@
+"""What crosses between processes arrives as it was."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgibench.results.errors import LoadError
+from sgibench.results.histogram import Histogram
+from sgibench.results.ledger import ErrorKind, Ledger
+from sgibench.runner.load import wire
+from sgibench.runner.load.merge import merge_turns
+from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder, TurnReport
+
+COUNTS = st.integers(0, 2**40)
+SECONDS = st.floats(0, 1e6)
+ERRORS = st.dictionaries(st.sampled_from([kind.value for kind in ErrorKind]), st.integers(1, 1000))
+HISTOGRAMS = st.builds(Histogram, st.dictionaries(st.integers(0, 30_000), st.integers(1, 2**40), max_size=20))
+ORDERS = st.builds(TurnOrder, st.integers(0, 9), SECONDS, COUNTS, COUNTS, st.booleans())
+ENDPOINTS = st.builds(
+    Endpoint,
+    name=st.text(),
+    host=st.ip_addresses().map(str),
+    port=st.integers(1, 65535),
+    request=st.binary(),
+    expect=st.builds(Expectation, st.integers(100, 599), st.none() | st.binary(), st.none() | st.binary()),
+    pids=st.lists(st.integers(1, 2**22)).map(tuple),
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+)
+BLOCKS = st.builds(
+    Block,
+    id=COUNTS,
+    endpoints=st.lists(ENDPOINTS, max_size=3).map(tuple),
+    arrival=st.builds(Arrival, st.integers(1, 10_000), SECONDS, st.booleans()),
+    turns=st.lists(ORDERS, max_size=5).map(tuple),
+    timeout_s=SECONDS,
+    seed=st.integers(),
+    drain=st.booleans(),
+)
+TURNS = st.builds(
+    TurnReport,
+    order=ORDERS,
+    started_ns=COUNTS,
+    elapsed_s=SECONDS,
+    ledger=st.builds(Ledger, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, ERRORS),
+    service_time=HISTOGRAMS,
+    response_time=st.none() | HISTOGRAMS,
+    schedule_lag=st.none() | HISTOGRAMS,
+    error_time=HISTOGRAMS,
+    target_cpu_s=st.none() | SECONDS,
+    load_cpu_s=SECONDS,
+    connects=COUNTS,
+    reopened=COUNTS,
+    first_error=st.text(),
+)
+
+
+def through_a_pipe(document: dict[str, Any]) -> dict[str, Any]:
+    line = wire.dump_line(document)
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    return wire.load_line(line)
+
+
+@given(BLOCKS)
+def test_a_block_arrives_as_it_was(block: Block) -> None:
+    assert wire.decode_block(through_a_pipe(wire.encode_block(block))) == block
+
+
+@given(st.builds(BlockReport, COUNTS, st.lists(TURNS, max_size=3).map(tuple), COUNTS, COUNTS))
+def test_a_report_arrives_as_it_was(report: BlockReport) -> None:
+    assert wire.decode_report(through_a_pipe(wire.encode_report(report))) == report
+
+
+@pytest.mark.parametrize("line", [b"", b"{", b"[1]", b"Traceback (most recent call last):\n"])
+def test_a_line_that_is_no_document_is_a_load_error(line: bytes) -> None:
+    with pytest.raises(LoadError):
+        wire.load_line(line)
+
+
+@given(st.lists(TURNS, min_size=1, max_size=4))
+def test_parts_of_a_turn_add_up(parts: list[TurnReport]) -> None:
+    whole = merge_turns(parts)
+    assert whole.ledger.sent == sum(part.ledger.sent for part in parts)
+    assert whole.ledger.error_count == sum(part.ledger.error_count for part in parts)
+    assert whole.service_time.count == sum(part.service_time.count for part in parts)
+    assert whole.elapsed_s == max(part.elapsed_s for part in parts)
+    assert whole.started_ns == min(part.started_ns for part in parts)
+    assert (whole.target_cpu_s is None) == any(part.target_cpu_s is None for part in parts)
+
+
+@pytest.mark.parametrize("field", ["response_time", "schedule_lag"])
+@given(st.lists(TURNS, min_size=1, max_size=4))
+def test_histograms_of_the_open_loop_add_up_where_there_are_any(field: str, parts: list[TurnReport]) -> None:
+    known = [value for part in parts if (value := getattr(part, field)) is not None]
+    count: Callable[[Histogram], int] = lambda histogram: histogram.count  # noqa: E731
+    whole = getattr(merge_turns(parts), field)
+    assert (None if whole is None else count(whole)) == (sum(map(count, known)) if known else None)

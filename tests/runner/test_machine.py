@@ -1,0 +1,78 @@
+import json
+
+import pytest
+
+from sgibench.results.errors import UsageError
+from sgibench.runner import machine
+from sgibench.runner.machine import CpuReading, Noise, choose_cores, environment, parse_cores
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"), [("0", (0,)), ("0,2", (0, 2)), ("0-2", (0, 1, 2)), (" 3 , 0-1 ", (0, 1, 3)), ("1,1", (1,))]
+)
+def test_cores_are_read_as_taskset_reads_them(text: str, cores: tuple[int, ...]) -> None:
+    assert parse_cores(text, range(4), "--server-cores") == cores
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x", "not a list of cores"),
+        ("", "not a list"),
+        ("2-1", "runs backwards"),
+        ("7", "core 7 is not there"),
+        ("0-99999999", "is not there"),
+    ],
+)
+def test_cores_that_make_no_sense_or_do_not_exist_are_refused(text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse_cores(text, range(4), "--server-cores")
+
+
+@pytest.mark.parametrize(
+    ("available", "server", "load", "expected"),
+    [
+        ((0, 1), None, None, ((0,), (1,))),
+        ((0,), None, None, ((0,), (0,))),
+        ((0, 1, 2, 3), None, None, ((0, 1, 2), (3,))),
+        ((0, 1), "1", None, ((1,), (0,))),
+        ((0, 1), None, "0", ((1,), (0,))),
+        ((0, 1), "0,1", None, ((0, 1), (1,))),
+        ((0, 1, 2, 3), "0-1", "2-3", ((0, 1), (2, 3))),
+    ],
+)
+def test_the_load_gets_a_core_of_its_own_where_there_is_one(
+    available: tuple[int, ...],
+    server: str | None,
+    load: str | None,
+    expected: tuple[tuple[int, ...], tuple[int, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "available_cores", lambda: available)
+    cores = choose_cores(server, load)
+    assert (cores.server, cores.load) == expected
+    assert cores.shared == bool(set(expected[0]) & set(expected[1]))
+
+
+def test_noise_is_what_neither_we_nor_idleness_used() -> None:
+    noise = Noise.between(CpuReading(10.0, 1.0, 5.0, 100.0), CpuReading(30.0, 2.0, 20.0, 110.0))
+    assert noise == Noise(foreign_cores=pytest.approx(0.5), steal_cores=pytest.approx(0.1))
+
+
+def test_a_reading_of_this_machine_moves_forward() -> None:
+    before = CpuReading.now()
+    sum(number * number for number in range(2_000_000))
+    after = CpuReading.now()
+    assert after.ours_s > before.ours_s
+    assert after.busy_s >= before.busy_s
+
+
+def test_the_environment_names_what_a_reader_must_know_and_is_json() -> None:
+    found = json.loads(json.dumps(environment({"/usr/bin/python3": "3.11.2"})))
+    assert found["cpu"]["cores"] >= 1
+    assert found["packages"]["locust"]
+    assert found["packages"]["uvicorn"]
+    assert found["system"]["kernel"]
+    assert found["python"]["version"]
+    assert found["limits"]["open_files"] > 0
+    assert found["memory_mib"] > 0
