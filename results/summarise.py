@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from statistics import linear_regression
 
 from .comparison import compare_trials, verdict
 from .estimate import Estimate, from_epochs, mean_estimate
@@ -187,7 +186,7 @@ def _slopes(results: Sequence[Result], cells: Mapping[Key, Mapping[str, Sequence
                 if peaks and (trial.valid or _only_generator_limited(trial)):
                     points[trial.epoch].append((level.concurrency, max(peaks)))
         slopes = [
-            float(np.polyfit([x for x, _ in pairs], [y for _, y in pairs], 1)[0]) * 1024
+            linear_regression(*zip(*pairs, strict=True)).slope * 1024
             for pairs in points.values()
             if len({concurrency for concurrency, _ in pairs}) >= 2
         ]

@@ -7,6 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.live import Live
 
+from ..reports.format import counted, duration
 from ..reports.live import LiveRow, LiveState, live_view
 from ..results.records import Manifest, Run, Trial
 from ..results.summarise import summarise
@@ -49,7 +50,7 @@ class Display:
             )
             self._live.start()
         else:
-            self._line(f"{self._plan.title}: {len(self._plan.targets)} targets, about {self._total_s():.0f} s")
+            self._line(f"{self._plan.title}: {counted(len(self._plan.targets), 'target')}, about {duration(self._total_s())}")
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..reports.format import counted
 from ..results.errors import TargetError
 from ..results.histogram import Histogram
 from ..results.records import MemoryMark, Problem, ProblemCode, Severity, Trial, Turn
@@ -110,7 +111,7 @@ class Epoch(Generic[LiveT]):
 
     def run(self) -> EpochResult:
         """Launch, prove, measure piece by piece, and always stop what was launched."""
-        self._watcher.phase(self.number, f"launching {len(self._plan.targets)} targets")
+        self._watcher.phase(self.number, f"launching {counted(len(self._plan.targets), 'target')}")
         hash_seed = self._random.randrange(1, 2**32)
         try:
             proven = self._prove(self._start(hash_seed))

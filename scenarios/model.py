@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
 Path = Annotated[str, Field(pattern=r"^/\S*$")]
@@ -73,6 +73,12 @@ class SuiteScenario(_Strict):
     concurrency: list[Concurrency] = []
     rate_rps: list[Rate] = []
 
+    @model_validator(mode="after")
+    def _not_both(self) -> Self:
+        if self.concurrency and self.rate_rps:
+            raise ValueError("give concurrency (closed loop) or rate_rps (open loop), not both")
+        return self
+
 
 class Epochs(_Strict):
     """How many launches: at least `min`, and as many up to `max` as the budget allows."""
@@ -98,10 +104,16 @@ class Suite(_Strict):
     baseline: str | None = None
     scenario: list[SuiteScenario] = Field(min_length=1)
 
-    @model_validator(mode="after")
-    def _baseline_is_a_target(self) -> Self:
-        if self.baseline is not None and self.baseline not in self.targets:
-            raise ValueError(f"baseline {self.baseline!r} is not one of the targets")
-        if len(set(self.targets)) != len(self.targets):
+    @field_validator("targets")
+    @classmethod
+    def _each_once(cls, targets: list[str]) -> list[str]:
+        if len(set(targets)) != len(targets):
             raise ValueError("a target is listed twice")
-        return self
+        return targets
+
+    @field_validator("baseline")
+    @classmethod
+    def _is_a_target(cls, baseline: str | None, info: ValidationInfo) -> str | None:
+        if baseline is not None and baseline not in info.data.get("targets", [baseline]):
+            raise ValueError(f"{baseline!r} is not one of the targets")
+        return baseline

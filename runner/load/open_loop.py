@@ -1,5 +1,6 @@
 """The open loop: requests are due at planned instants, whether or not answers come."""
 
+import math
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from ...results.ledger import ErrorKind
 from .connection import Connection
 from .pool import Lane, Pool
 from .turn import SPIN_NS, Rules, Turn
+
+SENDS_IN_A_ROW = 64  # then answers get their turn, however late the plan is
 
 
 def planned_instants(rules: Rules) -> Iterator[int]:
@@ -117,7 +120,7 @@ class OpenTurn(Turn):
     def _tick(self) -> None:
         if not self.running:
             return
-        self._send_due()
+        self._send_due(SENDS_IN_A_ROW)
         if self._next_ns is None or self._ending:
             return
         wait_ns = self._next_ns - monotonic_ns()
@@ -126,8 +129,10 @@ class OpenTurn(Turn):
         else:
             self.loop.call_later((wait_ns - SPIN_NS / 2) / 1e9, self._tick)
 
-    def _send_due(self) -> None:
-        while self._next_ns is not None and self._next_ns <= (now := monotonic_ns()):
+    def _send_due(self, at_most: float) -> None:
+        handled = 0
+        while self._next_ns is not None and self._next_ns <= (now := monotonic_ns()) and handled < at_most:
+            handled += 1
             planned_ns = self._next_ns
             self._advance()
             self._scheduled += 1
@@ -148,5 +153,5 @@ class OpenTurn(Turn):
         self.tally.scheduled = self._scheduled
 
     def _end(self) -> None:
-        self._send_due()  # what fell due while the loop was late
+        self._send_due(math.inf)  # what fell due while the loop was late
         super()._end()

@@ -21,7 +21,7 @@ OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS
 class Lane:
     """A place for one connection. It is open, connecting, waiting to try again, or shut.
 
-    `owed` marks a request that counts as sent and goes out as soon as the connection stands; `planned_ns` is its
+    `kept` marks a connection that had served and was closed while idle. `owed` marks a request that counts as sent and goes out as soon as the connection stands; `planned_ns` is its
     planned instant (open loop).
     """
 
@@ -82,6 +82,7 @@ class Lane:
         self.incoming = self.attempt = None
         self.connection = connection
         self.failure = ""
+        self.kept = False
         self.pool.turn.tally.connects += 1
         self.pool.turn.connected(self, connection)
 
@@ -90,7 +91,7 @@ class Lane:
         if self.connection is not connection:
             return
         self.connection = None
-        self.kept = connection.used
+        self.kept = connection.used and not connection.sent_ns
         self.pool.turn.lost(self, connection, exc)
 
     def unasked(self, connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """The CLI's end of the load path: starts the driver process, gives it blocks, and makes sure that it ends."""
 
 import contextlib
+import ipaddress
 import os
 import queue
 import resource
@@ -155,6 +156,8 @@ def _check(block: Block, processes: int) -> None:
             f"{block.arrival.connections} connections cannot be shared by {processes} load processes",
             "use more connections, or fewer load processes",
         )
+    for endpoint in block.endpoints:
+        _check_address(endpoint.host)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = block.arrival.connections * len(block.endpoints) + SPARE_FILES
     if files != resource.RLIM_INFINITY and wanted > files * processes:
@@ -164,6 +167,14 @@ def _check(block: Block, processes: int) -> None:
         )
     if block.timeout_s <= 0 or any(order.seconds <= 0 for order in block.turns):
         raise UsageError("durations and deadlines must be above zero")
+
+
+def _check_address(host: str) -> None:
+    """The load side looks nothing up: that would block its event loop."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as error:
+        raise UsageError(f"{host!r} is no IP address", "look the name up before") from error
 
 
 def _read_lines(stream: IO[bytes] | None, lines: "queue.Queue[bytes]") -> None:

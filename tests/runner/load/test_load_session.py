@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import psutil
@@ -235,6 +236,7 @@ def test_impossible_orders_are_refused_before_anything_starts() -> None:
         block(here, connections=50_000_000),
         block(here, connections=3, seconds=0),
         block(here, connections=3, timeout_s=0),
+        block(replace(here, host="localhost"), connections=3),
     ):
         with pytest.raises(UsageError):
             session.run(work)

@@ -1,17 +1,23 @@
 """Turns of the closed loop: how they begin, what they leave behind, and how they end."""
 
+import asyncio
 import os
+import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import uvloop
 
 from sgibench.results.errors import LoadError
 from sgibench.results.ledger import ErrorKind
+from sgibench.runner.load.closed_loop import ClosedTurn
 from sgibench.runner.load.connection import Connection
 from sgibench.runner.load.engine import Engine, Share
 from sgibench.runner.load.orders import Arrival, Endpoint, Expectation, TurnOrder
+from sgibench.runner.load.pool import Pool
+from sgibench.runner.load.turn import Rules
 
 from .load_cases import HELLO_RIGHT, Before, block, carry_out, check_books, endpoint, free_port, only_errors
 from .lying_server import HELLO, LyingServer, Visit, always, answer, hang, late, once_then_close, stalling
@@ -172,6 +178,65 @@ def test_a_fault_in_the_engine_ends_the_block_instead_of_spoiling_it(monkeypatch
     monkeypatch.setattr(Connection, "_answered", broken)
     with LyingServer(always(answer(b"x"))) as server, pytest.raises(LoadError, match="load engine failed"):
         carry_out(block(endpoint(server.port)))
+
+
+def test_a_request_leaves_when_it_is_dated_and_not_when_the_loop_comes_round() -> None:
+    """A write that waits for the end of the loop's iteration would put the load side's own work into service times."""
+    arrived = threading.Event()
+
+    def behave(visit: Visit) -> None:
+        while visit.request():
+            arrived.set()
+            visit.send(answer())
+
+    class Watched(ClosedTurn):
+        def begin(self) -> None:
+            super().begin()
+            assert arrived.wait(5), "nothing was sent while the loop was held up"
+
+    async def one_turn(port: int) -> None:
+        pool = Pool(endpoint(port), 1, asyncio.get_running_loop())
+        turn = Watched(Rules(TurnOrder(0, 0.05, 0, 0), 2.0, drain=True), pool)
+        await turn.prepare()
+        await turn.run()
+        pool.close()
+
+    with LyingServer(behave) as server:
+        uvloop.run(one_turn(server.port))
+        assert arrived.is_set()
+
+
+def test_a_body_over_the_limit_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sgibench.runner.load.connection.BODY_LIMIT_BYTES", 500_000)
+    for whole in (answer(b"x" * 700_000), b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 700_000):
+        with LyingServer(always(whole)) as server:
+            (report,) = carry_out(block(endpoint(server.port, Expectation())))
+        assert only_errors(report) == {ErrorKind.MALFORMED}
+
+
+def test_a_large_request_is_sent_whole() -> None:
+    body = b"x" * 3_000_000 + b"\r\n\r\n"
+    with LyingServer(always(answer())) as server:
+        plain = endpoint(server.port)
+        large = replace(plain, request=b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3000004\r\n" + body[4:])
+        (report,) = carry_out(block(large, seconds=0.2))
+    assert report.ledger.ok == server.requests > 0
+
+
+def test_connections_turn_off_nagle_s_delay() -> None:
+    seen: list[int] = []
+
+    def look(work: Connection, now_ns: int) -> None:
+        socket_ = work.transport.get_extra_info("socket")
+        seen.append(socket_.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        original(work, now_ns)
+
+    original = Connection.send
+    with LyingServer(always(answer())) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "send", look)
+        carry_out(block(endpoint(server.port), seconds=0.02))
+    assert seen
+    assert all(seen)
 
 
 @pytest.mark.parametrize("of", [1, 2, 3])

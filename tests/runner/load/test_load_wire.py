@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sgibench.results.errors import LoadError
@@ -14,6 +14,7 @@ from sgibench.runner.load import wire
 from sgibench.runner.load.merge import merge_turns
 from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder, TurnReport
 
+A_FEW = settings(max_examples=40, deadline=None)
 COUNTS = st.integers(0, 2**40)
 SECONDS = st.floats(0, 1e6)
 ERRORS = st.dictionaries(st.sampled_from([kind.value for kind in ErrorKind]), st.integers(1, 1000))
@@ -64,11 +65,13 @@ def through_a_pipe(document: dict[str, Any]) -> dict[str, Any]:
     return wire.load_line(line)
 
 
+@A_FEW
 @given(BLOCKS)
 def test_a_block_arrives_as_it_was(block: Block) -> None:
     assert wire.decode_block(through_a_pipe(wire.encode_block(block))) == block
 
 
+@A_FEW
 @given(st.builds(BlockReport, COUNTS, st.lists(TURNS, max_size=3).map(tuple), COUNTS, COUNTS))
 def test_a_report_arrives_as_it_was(report: BlockReport) -> None:
     assert wire.decode_report(through_a_pipe(wire.encode_report(report))) == report
@@ -80,6 +83,7 @@ def test_a_line_that_is_no_document_is_a_load_error(line: bytes) -> None:
         wire.load_line(line)
 
 
+@A_FEW
 @given(st.lists(TURNS, min_size=1, max_size=4))
 def test_parts_of_a_turn_add_up(parts: list[TurnReport]) -> None:
     whole = merge_turns(parts)
@@ -92,6 +96,7 @@ def test_parts_of_a_turn_add_up(parts: list[TurnReport]) -> None:
 
 
 @pytest.mark.parametrize("field", ["response_time", "schedule_lag"])
+@A_FEW
 @given(st.lists(TURNS, min_size=1, max_size=4))
 def test_histograms_of_the_open_loop_add_up_where_there_are_any(field: str, parts: list[TurnReport]) -> None:
     known = [value for part in parts if (value := getattr(part, field)) is not None]
