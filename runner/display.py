@@ -50,7 +50,8 @@ class Display:
             )
             self._live.start()
         else:
-            self._line(f"{self._plan.title}: {counted(len(self._plan.targets), 'target')}, about {duration(self._total_s())}")
+            targets = counted(len(self._plan.targets), "target")
+            self._line(f"{self._plan.title}: {targets}, about {duration(self._total_s())}")
         return self
 
     def __exit__(self, *_: object) -> None:

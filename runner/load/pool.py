@@ -21,8 +21,8 @@ OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS
 class Lane:
     """A place for one connection. It is open, connecting, waiting to try again, or shut.
 
-    `kept` marks a connection that had served and was closed while idle. `owed` marks a request that counts as sent and goes out as soon as the connection stands; `planned_ns` is its
-    planned instant (open loop).
+    `kept` marks a connection that had served and was closed while idle. `owed` marks a request that counts as sent and
+    goes out as soon as the connection stands; `planned_ns` is its planned instant (open loop).
     """
 
     __slots__ = ("attempt", "attempt_ns", "connection", "failure", "incoming", "kept", "owed", "planned_ns", "pool",

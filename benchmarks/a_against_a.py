@@ -1,0 +1,77 @@
+"""A against A: after 60 s of the rotation, how wide is the interval of two equal targets' ratio, and does it hold 1?
+
+    python -m benchmarks.a_against_a [--repeats 20] [--seconds 60] [--target fastapi@uvicorn]
+
+Asked for: within +-1.5 % and containing 1 in 19 of 20 repeats. Each repeat is what `bench run` does: fresh launches of
+both targets, shuffled rounds of 50 ms turns, the estimate from the launches' means of log ratios.
+"""
+
+import argparse
+import random
+import time
+
+from sgibench.results.comparison import compare_trials
+from sgibench.results.records import Level, Trial
+from sgibench.results.summary import Metric
+from sgibench.runner.epoch import shuffled_turns, trial_of
+from sgibench.runner.plan import Piece
+from sgibench.scenarios.files import built_in_scenario
+
+from .common import CONNECTIONS, Bench, a_target, elapsed
+
+WARMUP_S = 0.4
+
+
+def repeat(bench: Bench, target: str, seconds: float, epoch_s: float, seed: int) -> tuple[list[Trial], list[Trial]]:
+    """The trials of both sides that fit into `seconds`, launches included."""
+    rng = random.Random(seed)
+    targets = [a_target(target, "#1"), a_target(target, "#2")]
+    piece = Piece(built_in_scenario("json"), Level(CONNECTIONS), epoch_s / 2)
+    sides: tuple[list[Trial], list[Trial]] = ([], [])
+    began, longest, number = time.monotonic(), 0.0, 0
+    while time.monotonic() - began + longest <= seconds:
+        number += 1
+        start = time.monotonic()
+        with bench.launched(targets, number, rng.randrange(1, 2**32)) as pairs:
+            turns = list(shuffled_turns(piece, [0.05, 0.05], WARMUP_S, rng))
+            report = bench.drive([endpoint for _, endpoint in pairs], turns, rng.randrange(1, 2**31))
+        for index, side in enumerate(sides):
+            side.append(trial_of(report, index, number, targets[index].name, piece, began))
+        longest = max(longest, time.monotonic() - start)
+    return sides
+
+
+def main() -> None:
+    """Print one line per repeat, and the count of those that hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--epoch-seconds", type=float, default=3.0, help="turns of both sides, per launch")
+    parser.add_argument("--target", default="fastapi@uvicorn")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    began, held, narrow, both = time.monotonic(), 0, 0, 0
+    with Bench() as bench:
+        for number in range(options.repeats):
+            first, second = repeat(
+                bench, options.target, options.seconds, options.epoch_seconds, options.seed * 1000 + number
+            )
+            estimate = compare_trials(first, second, Metric.THROUGHPUT)
+            cpu = compare_trials(first, second, Metric.CPU)
+            assert estimate is not None and estimate.low is not None and estimate.high is not None
+            assert cpu is not None and cpu.low is not None and cpu.high is not None
+            contains = estimate.low <= 1 <= estimate.high
+            within = max(estimate.high - 1, 1 - estimate.low) <= 0.015
+            held, narrow, both = held + contains, narrow + within, both + (contains and within)
+            print(
+                f"{elapsed(began)}  repeat {number + 1:2}: {estimate.value - 1:+.2%} "
+                f"[{estimate.low - 1:+.2%}, {estimate.high - 1:+.2%}] from {estimate.n} launches"
+                f"{'' if contains else '  1 IS OUTSIDE'}{'' if within else '  WIDER than 1.5 %'}"
+                f"   CPU/request {cpu.value - 1:+.2%} [{cpu.low - 1:+.2%}, {cpu.high - 1:+.2%}]",
+                flush=True,
+            )
+    print(f"contains 1: {held} of {options.repeats}; within ±1.5 %: {narrow}; both: {both}")
+
+
+if __name__ == "__main__":
+    main()
