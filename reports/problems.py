@@ -1,0 +1,39 @@
+"""What is wrong with a run, in order of weight, in sentences, and with what to do about it."""
+
+from collections.abc import Mapping
+
+from ..results.records import Problem, ProblemCode, Severity
+from ..results.summary import Summary
+from .format import plain
+
+_SEE_LOG = "See the server's log in the run's folder."
+ADVICE: Mapping[ProblemCode, str] = {
+    ProblemCode.GENERATOR_LIMITED: "Give the load side more cores, or ask less of it.",
+    ProblemCode.ERRORS: _SEE_LOG,
+    ProblemCode.NOISY_MACHINE: "Close what else is running, or measure longer.",
+    ProblemCode.SERVER_DIED: _SEE_LOG,
+    ProblemCode.NOT_STARTED: _SEE_LOG,
+    ProblemCode.WRONG_ANSWERS: "Let the app give the answer that the scenario expects.",
+    ProblemCode.SHARED_CORE: "Use a machine with two cores or more, or give --server-cores and --load-cores.",
+    ProblemCode.FEW_SAMPLES: "Measure longer: a higher --budget or more --epochs.",
+    ProblemCode.INTERRUPTED: "Run it again to the end.",
+}
+
+
+def problem_sentence(problem: Problem) -> str:
+    """A problem with what it concerns: ``flask@gunicorn, json: 12 requests timed out``."""
+    where = ", ".join(plain(part) for part in (problem.target, problem.scenario) if part)
+    return f"{where}: {plain(problem.message)}" if where else plain(problem.message)
+
+
+def merged_problems(summary: Summary) -> tuple[Problem, ...]:
+    """The run's problems and those of results that it does not list yet, the invalidating ones first."""
+    known = {_key(problem) for problem in summary.problems}
+    every = list(summary.problems)
+    for result in summary.results:
+        every += [problem for problem in result.problems if _key(problem) not in known]
+    return tuple(sorted(dict.fromkeys(every), key=lambda problem: problem.severity is Severity.WARNING))
+
+
+def _key(problem: Problem) -> tuple[str, str, str, str]:
+    return problem.code.value, problem.target, problem.scenario, problem.severity.value

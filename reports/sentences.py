@@ -1,0 +1,273 @@
+"""Verdicts in plain sentences, the same in the page, the terminal and Markdown. Each claim carries its interval."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ..results.estimate import Estimate
+from ..results.records import Severity
+from ..results.summary import Comparison, Result, Summary, Verdict
+from .format import counted, exact, joined, number, percent, plain, quantity, ratio, value_of
+from .panels import Panel, Row, Standing, decided, panels, undecided
+
+NAMED_MEMORIES_MAX = 4
+KEEPING_UP = 0.98
+
+
+class Outcome(StrEnum):
+    """What a verdict sentence comes to, as the one word beside it."""
+
+    FASTEST = "fastest"
+    SAME = "same"
+    INCONCLUSIVE = "inconclusive"
+    MEASURED = "measured"
+    INVALID = "invalid"
+    MISSING = "not measured"
+
+    @property
+    def icon(self) -> str:
+        """A sign that can be told without colour."""
+        return _ICONS[self]
+
+
+_ICONS: Mapping["Outcome", str] = {
+    Outcome.FASTEST: "▲",
+    Outcome.SAME: "≈",
+    Outcome.INCONCLUSIVE: "?",
+    Outcome.MEASURED: "•",
+    Outcome.INVALID: "✕",
+    Outcome.MISSING: "–",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What can be said of one scenario at one level."""
+
+    place: str
+    outcome: Outcome
+    text: str
+    headline: bool
+
+
+def verdicts(summary: Summary) -> tuple[Sentence, ...]:
+    """One for each scenario and level that was measured, headlines being each scenario's highest level."""
+    return tuple(_verdict(panel, summary) for panel in panels(summary))
+
+
+def validity(summary: Summary) -> str:
+    """Whether the figures can be believed, in a sentence or two."""
+    status, total = summary.manifest.status, len(summary.results)
+    parts = {
+        "interrupted": ["The run was interrupted: only what was finished is shown."],
+        "running": ["The run has not finished: these are the figures so far."],
+    }.get(status, [])
+    rows = [row for panel in panels(summary) for row in panel.rows]
+    bad = sum(row.standing is Standing.INVALID for row in rows)
+    limited = sum(row.standing is Standing.AT_LEAST for row in rows)
+    partial = sum(row.partial for row in rows)
+    if not total:
+        return " ".join([*parts, "Nothing was measured, so nothing can be said."])
+    if bad:
+        verb = "is" if bad == 1 else "are"
+        them = "it is" if bad == 1 else "they are"
+        parts.append(f"{bad} of {counted(total, 'result')} {verb} invalid: {them} compared with nothing.")
+    if limited:
+        parts.append(f"{counted(limited, 'result')} reached the limit of the load side: a lower bound, not ranked.")
+    if partial:
+        verb = "rests" if partial == 1 else "rest"
+        parts.append(f"{counted(partial, 'result')} {verb} on fewer launches than planned, the others being invalid.")
+    if not bad and not limited and not partial:
+        parts.append(_all_well(summary, total))
+    return " ".join(parts)
+
+
+def _all_well(summary: Summary, total: int) -> str:
+    if any(problem.severity is Severity.INVALID for problem in summary.problems):
+        return "The run as a whole is invalid; its problems are listed."
+    verb = "is" if total == 1 else "are"
+    noted = "see the warnings" if summary.problems else "no problems were found"
+    whose = {1: "The one result", 2: "Both results"}.get(total, f"All {total} results")
+    return f"{whose} {verb} valid; {noted}."
+
+
+def _verdict(panel: Panel, summary: Summary) -> Sentence:
+    outcome, parts = _ranking(panel)
+    parts += _unranked(panel)
+    if panel.headline and panel.ranked:
+        parts += _open_loop(panel) if panel.open_loop else _holding(panel, summary)
+    return Sentence(panel.place, outcome, " ".join(parts), panel.headline)
+
+
+def _ranking(panel: Panel) -> tuple[Outcome, list[str]]:
+    if not panel.rows:
+        return Outcome.MISSING, ["no result."]
+    if not panel.ranked:
+        return Outcome.INVALID, ["no result can be ranked."]
+    if panel.open_loop:
+        return Outcome.MEASURED, [_keeping_up(panel)]
+    if not panel.leads:
+        return Outcome.MEASURED, [_alone(panel)]
+    leader = next((row for row in panel.ranked if row.result.target == panel.leads[0].target), panel.ranked[0])
+    if all(lead.ratio.low is None for lead in panel.leads):
+        return Outcome.INCONCLUSIVE, [_no_intervals(panel, leader)]
+    ties = undecided(panel)
+    if not ties:
+        return Outcome.FASTEST, [_clear(panel, leader)]
+    outcome = Outcome.SAME if all(tie.verdict is Verdict.SAME for tie in ties) else Outcome.INCONCLUSIVE
+    return outcome, [_tied(panel, leader, ties, outcome), *_next_one(panel, leader)]
+
+
+def _alone(panel: Panel) -> str:
+    if len(panel.ranked) > 1:
+        answers = "; ".join(f"{_name(row)} {_rps(row.result)}" for row in panel.ranked)
+        return f"the results were not compared with each other: {answers}."
+    why = "no other target was measured" if len(panel.rows) == 1 else "no other result can be ranked"
+    return f"{_name(panel.ranked[0])} answers {_rps(panel.ranked[0].result)}; {why}, so there is nothing to compare."
+
+
+def _keeping_up(panel: Panel) -> str:
+    """In the open loop throughput has a ceiling that is chosen, so that it tells who keeps up and not who is fast."""
+    enough = KEEPING_UP * panel.level.rate_rps
+    behind = [row for row in panel.ranked if row.result.throughput_rps and row.result.throughput_rps.value < enough]
+    total = len(panel.ranked)
+    if not behind:
+        lowest = f"{_name(panel.ranked[-1])}, answers {_rps(panel.ranked[-1].result)}"
+        if total == 1:
+            return f"{_name(panel.ranked[0])} keeps up: {_rps(panel.ranked[0].result)}."
+        return f"all {total} targets keep up with what is offered; the lowest, {lowest}."
+    slow = joined([f"{_name(row)} ({_rps(row.result)})" for row in behind])
+    verb = "does" if len(behind) == 1 else "do"
+    return f"{total - len(behind)} of {counted(total, 'target')} keep up with what is offered; {slow} {verb} not."
+
+
+def _no_intervals(panel: Panel, leader: Row) -> str:
+    figure = f"{value_of(leader.result.throughput_rps)} requests/s"
+    others = ", ".join(f"{ratio_of(lead)} {plain(lead.baseline)}" for lead in (*undecided(panel), *decided(panel)))
+    return (
+        f"one launch gives no interval, so nothing can be ranked. {_name(leader)} had the highest throughput "
+        f"in it, {figure}: {others}."
+    )
+
+
+def ratio_of(lead: Comparison) -> str:
+    """A ratio without an interval."""
+    return f"{value_of(lead.ratio)}×"
+
+
+def _clear(panel: Panel, leader: Row) -> str:
+    among = "" if len(panel.ranked) == len(panel.rows) else f"of the {len(panel.ranked)} that can be ranked, "
+    runner_up = decided(panel)[0]
+    text = f"{among}{_name(leader)} is fastest: {_rps(leader.result)}, {_over(runner_up)}, the runner-up"
+    if runner_up.baseline == panel.baseline:
+        return f"{text} and the baseline."
+    if leader.is_baseline:
+        return f"{text}. It is the baseline itself."
+    return f"{text}{_over_baseline(panel)}."
+
+
+def _tied(panel: Panel, leader: Row, ties: tuple[Comparison, ...], outcome: Outcome) -> str:
+    names = joined([f"{plain(tie.baseline)} ({ratio(tie.ratio)})" for tie in ties])
+    theirs = "the other's" if len(ties) == 1 else "the others'"
+    if outcome is Outcome.SAME:
+        verb = "is" if len(ties) == 1 else "are"
+        return (
+            f"no single fastest. {_name(leader)} answers {_rps(leader.result)}, and {names} {verb} "
+            f"the same within the noise margin; the ratios are {_name(leader)}'s over {theirs}."
+        )
+    return (
+        f"no single fastest. {_name(leader)} has the highest throughput, {_rps(leader.result)}, but {names} "
+        f"cannot be told apart from it; the ratios are {_name(leader)}'s over {theirs}."
+    )
+
+
+def _next_one(panel: Panel, leader: Row) -> list[str]:
+    clear = decided(panel)
+    if not clear:
+        return []
+    text = f"{_name(leader)} is {_over(clear[0])}, the first that it surely leads"
+    if clear[0].baseline == panel.baseline:
+        return [f"{text} and the baseline."]
+    return [f"{text}{_over_baseline(panel)}."]
+
+
+def _over_baseline(panel: Panel) -> str:
+    """The second half of a lead, where the baseline is not already named in it."""
+    clear = next((lead for lead in decided(panel)[1:] if lead.baseline == panel.baseline), None)
+    return f"; {ratio(clear.ratio)} the baseline {plain(panel.baseline)}" if clear else ""
+
+
+def _over(lead: Comparison) -> str:
+    return f"{ratio(lead.ratio)} {plain(lead.baseline)}"
+
+
+def _unranked(panel: Panel) -> list[str]:
+    parts = []
+    limited = panel.standing(Standing.AT_LEAST)
+    if limited:
+        bounds = joined(
+            [f"{_name(row)} (at least {value_of(row.result.throughput_rps)} requests/s)" for row in limited]
+        )
+        parts.append(f"Not ranked, since the load side was the limit: {bounds}.")
+    invalid = panel.standing(Standing.INVALID)
+    if invalid:
+        parts.append(f"Invalid: {joined([f'{_name(row)} ({row.reason})' for row in invalid])}.")
+    return parts
+
+
+def _open_loop(panel: Panel) -> list[str]:
+    tails = [(row, (row.result.response_time_ms or {}).get("p99")) for row in panel.ranked]
+    known = sorted(
+        ((row, tail) for row, tail in tails if tail is not None),
+        key=lambda pair: pair[1].value,
+    )
+    if not known:
+        return []
+    texts = [f"{quantity(tail, 'ms')} for {_name(row)}" for row, tail in (known[0], known[-1])]
+    spread = " to ".join(texts if len(known) > 1 else texts[:1])
+    return [f"Response time from the planned instant, 99th percentile: {'from ' if len(known) > 1 else ''}{spread}."]
+
+
+def _holding(panel: Panel, summary: Summary) -> list[str]:
+    """For a waiting scenario: how near the leader comes to what waiting allows, and what memory it takes."""
+    if not panel.scenario.waiting:
+        return []
+    parts = []
+    leader = panel.ranked[0]
+    limit = panel.limit_rps
+    if limit and leader.result.throughput_rps:
+        parts.append(
+            f"That is {percent(leader.result.throughput_rps.value / limit)} of the {number(limit)} requests/s that "
+            f"{counted(panel.level.concurrency, 'connection')} can give when every answer takes "
+            f"{exact(panel.scenario.floor_ms)} ms at least."
+        )
+    ties = [tie.baseline for tie in undecided(panel) if tie.ratio.low is not None]
+    names = [leader.result.target, *ties][:NAMED_MEMORIES_MAX]
+    memories = [_memory(row.result, summary) for name in names for row in panel.ranked if row.result.target == name]
+    known = [memory for memory in memories if memory]
+    if known:
+        parts.append(f"Memory at the peak: {'; '.join(known)}.")
+    return parts
+
+
+def _memory(result: Result, summary: Summary) -> str:
+    if result.memory_mib.peak is None:
+        return ""
+    text = f"{plain(result.target)} {quantity(result.memory_mib.peak, f'MiB {result.memory_mib.kind.upper()}')}"
+    slope = slope_of(summary, result.target, result.scenario)
+    return f"{text}, {quantity(slope, 'KiB')} for each request in flight" if slope else text
+
+
+def slope_of(summary: Summary, target: str, scenario: str) -> Estimate | None:
+    """What a request in flight costs a target in memory, KiB."""
+    slopes = (slope for slope in summary.memory_slopes if slope.target == target and slope.scenario == scenario)
+    found = next(slopes, None)
+    return found.memory_per_request_kib if found else None
+
+
+def _rps(result: Result) -> str:
+    return quantity(result.throughput_rps, "requests/s")
+
+
+def _name(row: Row) -> str:
+    return plain(row.result.target)
