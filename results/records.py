@@ -75,7 +75,7 @@ class Level:
     @property
     def label(self) -> str:
         """Short form for file names and tables: ``c32``, or ``r500``."""
-        return f"r{self.rate_rps:g}" if self.rate_rps else f"c{self.concurrency}"
+        return f"r{self.rate_rps:.12g}" if self.rate_rps else f"c{self.concurrency}"
 
 
 @dataclass(frozen=True, slots=True)

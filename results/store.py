@@ -1,7 +1,7 @@
 """A run's folder: manifest, trials, turns and samples as tables. Each piece is saved at once, and whole or not at all.
 
 <run>/manifest.json          what was planned, where, with which seed; and how far it came
-<run>/trials/e01-json-c32.json   one epoch of one scenario at one level, all targets
+<run>/trials/e001-json-c32.json  one epoch of one scenario at one level, all targets
 <run>/turns.csv, samples.csv     the same turns, and the sampler's readings, as tables for pandas
 <run>/logs/                  the servers' own output
 <run>/summary.json, report.html
@@ -88,7 +88,7 @@ class RunStore:
         import pandas as pd  # slow to import, and not needed by most commands
 
         first = trials[0]
-        stem = f"e{first.epoch:02d}-{first.scenario}-{first.level.label}"
+        stem = f"e{first.epoch:03d}-{first.scenario}-{first.level.label}"
         table = pd.DataFrame(list(samples))
         if len(table):
             write_atomically(self.folder / "samples" / f"{stem}.csv", table.to_csv(index=False))
@@ -136,7 +136,11 @@ def turns_table(trials: Iterable[Trial]) -> "pd.DataFrame":
 def load_run(folder: Path) -> Run:
     """Read a run's folder. Raises StoreError: no run there, damaged (which file), or written by a newer version."""
     path = folder / MANIFEST
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror or error}", "name a run's folder") from error
+    if not there:
         near = ", ".join(sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST}"))[-3:])
         hint = f"did you mean one of: {near}" if near else "name the folder that `bench run` printed"
         raise StoreError(f"{folder} is not a run's folder: it has no {MANIFEST}", hint)

@@ -74,7 +74,7 @@ class TargetLauncher:
         self._started = []
 
     def _launch(self, target: Target, port: int, epoch: int, hash_seed: int) -> LiveTarget:
-        log = self._log_path(f"e{epoch:02d}-{target.name}")
+        log = self._log_path(f"e{epoch:03d}-{target.name}")
         live = launch(target, log, port, hash_seed=hash_seed, cores=self._start_cores)
         self._started.append(live)
         return live

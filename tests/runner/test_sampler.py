@@ -59,7 +59,12 @@ def test_rows_are_taken_while_something_is_watched_and_not_after(sampler: Proces
     someone = Someone((child,))
     sampler.watch([someone])
     rows: list[dict[str, object]] = []
-    assert eventually(lambda: bool(rows.extend(sampler.take()[0]) or len(rows) >= 3))
+
+    def three_rows_are_there() -> bool:
+        rows.extend(sampler.take()[0])
+        return len(rows) >= 3
+
+    assert eventually(three_rows_are_there)
     sampler.watch(())
     time.sleep(0.1)
     sampler.take()

@@ -126,11 +126,14 @@ def test_a_server_that_dies_and_comes_back_is_seen_dead_and_used_again() -> None
 
 
 def test_a_server_that_dies_in_a_turn_leaves_errors_of_connections() -> None:
-    with LyingServer(always(answer())) as server:
-        dying = threading.Timer(0.1, server.stop)
-        dying.start()
-        (report,) = carry_out(block(endpoint(server.port), seconds=0.3))
-        dying.join()
+    def behave(visit: Visit) -> None:
+        while visit.request():
+            visit.send(answer())
+            if visit.server.requests == 20:
+                threading.Thread(target=visit.server.stop).start()
+
+    with LyingServer(behave) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.4))
     assert report.ledger.ok > 0
     assert ErrorKind.CONNECT in only_errors(report) <= {ErrorKind.CONNECT, ErrorKind.CLOSED, ErrorKind.RESET}
 

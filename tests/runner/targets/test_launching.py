@@ -168,7 +168,12 @@ def test_a_worker_that_was_replaced_is_seen(launcher: TargetLauncher) -> None:
     before = live.serving_processes()
     psutil.Process(before[0]).kill()
     found: list[tuple[ProblemCode, str]] = []
-    assert eventually(lambda: bool(found.extend(live.condition()) or found))
+
+    def something_is_wrong() -> bool:
+        found.extend(live.condition())
+        return bool(found)
+
+    assert eventually(something_is_wrong)
     assert {code for code, _ in found} <= {ProblemCode.WORKER_DIED, ProblemCode.WORKER_COUNT}
 
 

@@ -1,0 +1,182 @@
+"""Two runs side by side: quotients with honest intervals, differences of environment, contradictions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from sgibench.results.estimate import Estimate, from_epochs
+from sgibench.results.records import Run, Trial
+from sgibench.results.summary import Verdict
+from sgibench.results.two_runs import EnvironmentDifference, Pair, compare_runs, environment_differences, quotient
+
+from .builders import A, B, C, drifting_trials, manifest, problem, run
+
+LIMITED = problem(code="generator-limited", message="the load side was at its ceiling")
+
+
+def made(
+    rates: dict[str, float], run_id: str = "run-1", *, baseline: str = A, speed: float = 1.0, seed: int = 0
+) -> Run:
+    """A run of five epochs, on a machine `speed` times as fast."""
+    scaled = {target: rate * speed for target, rate in rates.items()}
+    trials: list[Trial] = []
+    for epoch in range(1, 6):
+        trials += drifting_trials(scaled, epoch, seed=seed)
+    return run(trials, manifest(tuple(rates), baseline=baseline, run_id=run_id))
+
+
+def pair_of(first: Run, second: Run, target: str = B) -> Pair:
+    (found,) = [pair for pair in compare_runs(first, second).pairs if pair.target == target]
+    return found
+
+
+def test_the_interval_of_a_quotient_covers_the_truth_in_95_of_100_runs() -> None:
+    draw = np.random.default_rng(20260102)
+    truth, runs = 1.25, 2000
+
+    def estimate(middle: float, spread: float, n: int) -> Estimate:
+        return from_epochs(list(middle * np.exp(draw.normal(0, spread, n))))
+
+    quotients = [quotient(estimate(1250, 0.02, 5), estimate(1000, 0.01, 8)) for _ in range(runs)]
+    covered = sum(
+        one is not None and one.low is not None and one.high is not None and one.low <= truth <= one.high
+        for one in quotients
+    )
+    assert 0.93 <= covered / runs <= 0.97
+
+
+def test_a_quotient_is_welchs_interval() -> None:
+    """Against the textbook's formulas, from the values themselves."""
+    above, below = [110.0, 120.0, 115.0, 125.0], [98.0, 100.0, 103.0]
+    found = quotient(from_epochs(above), from_epochs(below))
+    logs = [np.log(above), np.log(below)]
+    welch = stats.ttest_ind(*logs, equal_var=False).confidence_interval(0.95)
+    assert found is not None
+    assert found.value == pytest.approx(float(np.exp(logs[0].mean() - logs[1].mean())))
+    assert found.low == pytest.approx(float(np.exp(welch.low)))
+    assert found.high == pytest.approx(float(np.exp(welch.high)))
+    assert found.n == 3
+
+
+def test_a_quotient_without_both_intervals_has_none() -> None:
+    found = quotient(from_epochs([100.0]), from_epochs([50.0, 51.0]))
+    assert found is not None
+    assert found.value == pytest.approx(100 / (50 * 51) ** 0.5)
+    assert (found.low, found.high, found.n) == (None, None, 1)
+    assert quotient(None, from_epochs([1.0])) is None
+    assert quotient(from_epochs([1.0]), None) is None
+
+
+def test_a_quotient_of_figures_without_spread_has_no_width() -> None:
+    found = quotient(from_epochs([4.0, 4.0]), from_epochs([2.0, 2.0, 2.0]))
+    assert found is not None
+    assert [found.low, found.value, found.high] == pytest.approx([2.0, 2.0, 2.0])
+
+
+def test_the_same_run_twice_differs_in_nothing() -> None:
+    same = made({A: 1000.0, B: 2000.0})
+    found = compare_runs(same, same)
+    document = found.to_dict()
+    assert document["same_environment"]
+    assert document["contradictions"] == 0
+    assert (found.only_first, found.only_second) == ((), ())
+    assert [pair.target for pair in found.pairs] == [A, B]
+    pair = pair_of(same, same)
+    assert pair.across is not None
+    assert pair.across.value == pytest.approx(1.0)
+    assert pair.relative is not None
+    assert pair.relative.value == pytest.approx(1.0)
+    assert pair.first_verdict is pair.second_verdict is Verdict.FASTER
+
+
+def test_the_baseline_itself_has_no_relative_change() -> None:
+    same = made({A: 1000.0, B: 2000.0})
+    pair = pair_of(same, same, A)
+    assert (pair.relative, pair.change, pair.first_verdict) == (None, None, None)
+    assert pair.across is not None
+
+
+def test_a_faster_machine_shows_across_the_runs_and_not_against_the_baseline() -> None:
+    pair = pair_of(made({A: 1000.0, B: 2000.0}), made({A: 1000.0, B: 2000.0}, "run-2", speed=1.6, seed=5))
+    assert pair.across is not None
+    assert pair.across.value == pytest.approx(1.6, rel=0.1)
+    assert pair.relative is not None
+    assert pair.relative.value == pytest.approx(1.0, rel=0.01)
+    assert pair.change is Verdict.SAME
+    assert not pair.contradicts
+
+
+def test_a_target_that_became_faster_is_found_on_any_machine() -> None:
+    pair = pair_of(made({A: 1000.0, B: 2000.0}), made({A: 1000.0, B: 2500.0}, "run-2", speed=0.5, seed=5))
+    assert pair.change is Verdict.FASTER
+    assert pair.relative is not None
+    assert pair.relative.value == pytest.approx(1.25, rel=0.02)
+
+
+def test_opposed_verdicts_are_a_contradiction() -> None:
+    first, second = made({A: 1000.0, B: 1200.0}), made({A: 1000.0, B: 800.0}, "run-2")
+    pair = pair_of(first, second)
+    assert (pair.first_verdict, pair.second_verdict) == (Verdict.FASTER, Verdict.SLOWER)
+    assert pair.contradicts
+    assert compare_runs(first, second).to_dict()["contradictions"] == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "contradicts"),
+    [
+        (Verdict.FASTER, Verdict.SLOWER, True),
+        (Verdict.FASTER, Verdict.SAME, True),
+        (Verdict.FASTER, Verdict.FASTER, False),
+        (Verdict.FASTER, Verdict.INCONCLUSIVE, False),
+        (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, False),
+        (Verdict.FASTER, None, False),
+        (None, None, False),
+    ],
+)
+def test_only_two_decided_verdicts_can_contradict(
+    one: Verdict | None, other: Verdict | None, contradicts: bool
+) -> None:
+    same = made({A: 1000.0, B: 2000.0})
+    for first, second in ((one, other), (other, one)):
+        assert replace(pair_of(same, same), first_verdict=first, second_verdict=second).contradicts is contradicts
+
+
+def test_runs_with_other_targets_are_related_to_one_that_both_have() -> None:
+    found = compare_runs(made({A: 1000.0, B: 2000.0}), made({B: 2000.0, C: 500.0}, "run-2", baseline=C))
+    assert found.baseline == B
+    assert (found.only_first, found.only_second) == ((A,), (C,))
+    assert [pair.target for pair in found.pairs] == [B]
+
+
+def test_runs_with_nothing_in_common_have_no_pairs_and_no_baseline() -> None:
+    found = compare_runs(made({A: 1000.0}), made({C: 500.0}, "run-2", baseline=C))
+    assert (found.baseline, found.pairs) == ("", ())
+    assert found.to_dict()["baseline"] == ""
+
+
+def test_a_lower_bound_is_not_put_over_a_figure() -> None:
+    first = made({A: 1000.0, B: 2000.0})
+    limited = [replace(each, problems=(LIMITED,)) if each.target == B else each for each in first.trials]
+    pair = pair_of(first, replace(first, trials=tuple(limited)))
+    assert pair.second is not None
+    assert (pair.across, pair.relative, pair.second_verdict) == (None, None, None)
+
+
+def test_differences_of_environment_are_listed_by_key() -> None:
+    first = {"cpu": {"model": "fast", "cores": 2}, "packages": {"uvicorn": "0.34"}, "limits": {"files": 1024}}
+    second = {"cpu": {"model": "slow", "cores": 2}, "packages": {"gunicorn": "25.1"}, "limits": {"files": 4096}}
+    assert list(environment_differences(first, second)) == [
+        EnvironmentDifference("cpu.model", "fast", "slow"),
+        EnvironmentDifference("packages.gunicorn", None, "25.1"),
+        EnvironmentDifference("packages.uvicorn", "0.34", None),
+    ]
+
+
+def test_differences_of_environment_are_in_the_comparison() -> None:
+    first = made({A: 1000.0})
+    second = replace(first, manifest=replace(first.manifest, environment={"cpu": {"model": "slow", "cores": 2}}))
+    document = compare_runs(first, second).to_dict()
+    assert not document["same_environment"]
+    assert document["environment_differences"] == [{"key": "cpu.model", "first": "made up", "second": "slow"}]

@@ -1,0 +1,198 @@
+"""Each check speaks up for its own fault, and for no other; what physics allows is never called impossible."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sgibench.results.histogram import Histogram
+from sgibench.results.ledger import Ledger
+from sgibench.results.records import Level, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
+from sgibench.results.validity import judge, load_cpu_share
+
+from .builders import JSON, ledger, problem, target_info, trial, turn
+
+WAIT = ScenarioInfo("wait", "a wait of 50 ms", "GET", "/wait", (Level(10),), floor_ms=50.0, waiting=True)
+PACED = Level(8, 200.0)
+INVALID, WARNING = Severity.INVALID, Severity.WARNING
+
+
+def waits(ok: int, service_ms: float) -> Trial:
+    """One second of waiting on ten connections."""
+    return trial([turn(ok, elapsed_s=1.0)], level=Level(10), service_us=[int(service_ms * 1000)] * ok)
+
+
+def paced(counts: Ledger, lag_ms: float = 0.1) -> Trial:
+    """One second of open loop."""
+    lags = [int(lag_ms * 1000)] * 100
+    those = [turn(0, elapsed_s=1.0, counts=counts)]
+    return trial(those, level=PACED, service_us=[3000] * counts.ok, lag_us=lags, response_us=[3000] * counts.ok)
+
+
+HEALTHY = {
+    "closed loop": (trial([turn(100, number) for number in range(5)]), None, JSON),
+    "a wait on unbounded slots": (waits(195, 51.0), None, WAIT),
+    "a wait on two slots: the others queue": (waits(39, 256.0), 2, WAIT),
+    "a timer a little early": (waits(200, 48.6), None, WAIT),
+    "open loop": (paced(ledger(200)), None, JSON),
+    "open loop, the load process spinning": (
+        replace(paced(ledger(200)), turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0),)),
+        None,
+        JSON,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_trial_has_no_problem(name: str) -> None:
+    healthy, slots, scenario = HEALTHY[name]
+    assert judge(healthy, target_info(slots=slots), scenario) == ()
+
+
+FAULTS = {
+    "unbalanced": (
+        trial([turn(100, counts=replace(ledger(100), sent=99))]),
+        None,
+        JSON,
+        ProblemCode.LEDGER_UNBALANCED,
+        INVALID,
+        "100 scheduled, 99 sent, 0 dropped, 100 ok",
+    ),
+    "no right answer": (
+        trial([turn(0, counts=ledger(0, status=1234, timeout=2))]),
+        None,
+        JSON,
+        ProblemCode.ERRORS,
+        INVALID,
+        "no right answer to 1,236 requests (errors: 1,234 status, 2 timeout)",
+    ),
+    "no turns": (trial([]), None, JSON, ProblemCode.ERRORS, INVALID, "no right answer to 0 requests (errors: none)"),
+    "errors above one in a thousand": (
+        trial([turn(0, counts=ledger(9989, reset=11))]),
+        None,
+        JSON,
+        ProblemCode.ERRORS,
+        INVALID,
+        "0.11% of 10,000 requests were not answered rightly (11 reset)",
+    ),
+    "errors up to one in a thousand": (
+        trial([turn(0, counts=ledger(9990, reset=10))]),
+        None,
+        JSON,
+        ProblemCode.ERRORS,
+        WARNING,
+        "0.10% of 10,000 requests",
+    ),
+    "few answers": (trial([turn(19)]), None, JSON, ProblemCode.FEW_SAMPLES, WARNING, "only 19 right answers"),
+    "load process at its ceiling": (
+        trial([turn(100, load_cpu_s=0.044)]),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "used 88% of its core",
+    ),
+    "dropped": (
+        paced(ledger(980, dropped=20)),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "2.0% of 1,000 planned requests could not be sent with 8 connections",
+    ),
+    "late": (paced(ledger(200), lag_ms=12), None, JSON, ProblemCode.GENERATOR_LIMITED, INVALID, "12.0 ms (p99) after"),
+    "more than the slots can do": (
+        waits(50, 60),
+        2,
+        WAIT,
+        ProblemCode.IMPOSSIBLE,
+        INVALID,
+        "50 requests/s, but 2 at a time with a wait of 50 ms each make at most 40",
+    ),
+    "sooner than the wait": (
+        waits(100, 48),
+        None,
+        WAIT,
+        ProblemCode.IMPOSSIBLE,
+        INVALID,
+        "an answer came after 48.0 ms, sooner than the wait of 50 ms",
+    ),
+    "more in flight than connections": (
+        waits(100, 110),
+        None,
+        WAIT,
+        ProblemCode.IMPOSSIBLE,
+        INVALID,
+        "11.0 requests in flight on 10 connections",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_found_as_itself_and_alone(name: str) -> None:
+    faulty, slots, scenario, code, severity, words = FAULTS[name]
+    (found,) = judge(faulty, target_info(slots=slots), scenario)
+    assert (found.code, found.severity) == (code, severity)
+    assert words in found.message
+    assert (found.target, found.scenario) == (faulty.target, faulty.scenario)
+
+
+def test_what_was_noted_while_measuring_comes_first_and_is_kept() -> None:
+    noted = problem(code="server-died", message="worker 12 died")
+    found = judge(trial([turn(19)], problems=[noted]), target_info(), JSON)
+    assert found[0] == noted
+    assert [each.code for each in found] == [ProblemCode.SERVER_DIED, ProblemCode.FEW_SAMPLES]
+
+
+def test_a_broken_ledger_is_reported_even_if_nothing_was_sent() -> None:
+    broken = trial([turn(0, counts=Ledger(ok=50, errors={"timeout": 1}))], service_us=[10] * 50)
+    codes = {found.code for found in judge(broken, target_info(), JSON)}
+    assert codes == {ProblemCode.LEDGER_UNBALANCED, ProblemCode.ERRORS}
+
+
+def test_a_wait_longer_than_a_bucket_is_fine_is_not_called_too_soon() -> None:
+    """At 3 s a bucket is 2 ms wide: its lower end lies before the wait that was kept to the microsecond."""
+    patient = ScenarioInfo("wait", "", "GET", "/wait", (Level(30),), floor_ms=3000.0)
+    kept = trial([turn(30, elapsed_s=3.0)], level=Level(30), service_us=[3_000_000] * 30)
+    assert kept.service_time.min_us < 3_000_000 - 1500
+    assert judge(kept, target_info(), patient) == ()
+
+
+def test_the_load_process_share_of_a_trial_without_time_is_zero() -> None:
+    assert load_cpu_share(trial([])) == 0
+    assert load_cpu_share(trial([turn(1, load_cpu_s=0.01), turn(1, load_cpu_s=0.03)])) == pytest.approx(0.4)
+
+
+@st.composite
+def physical_trials(draw: st.DrawFn) -> tuple[Trial, TargetInfo, ScenarioInfo]:
+    """A trial as a server would give it: each connection asks again when answered, `slots` are served at a time.
+
+    Every answer takes its wait (a timer may fire up to 1 ms early) and some work; who finds no slot free queues.
+    """
+    connections = draw(st.integers(1, 40))
+    slots = draw(st.none() | st.integers(1, 50))
+    floor_us = draw(st.sampled_from([0, 1_000, 5_000, 10_000, 50_000, 3_000_000, 60_000_000]))
+    early_us = draw(st.integers(0, 1000))
+    work_us = draw(st.integers(0, 5_000))
+    held = min(slots or connections, connections)
+    waves = draw(st.integers(1, 6))
+    wave_us = max(floor_us - early_us, 1) + work_us
+    answers, elapsed_us = waves * held, waves * wave_us
+    # Little's law at equality is the fullest that connections can be; queueing makes every answer later.
+    latencies_us = [wave_us] * held + [max(wave_us, min(connections * wave_us // held, elapsed_us))] * (answers - held)
+    counts = ledger(answers, in_flight=draw(st.integers(0, connections - held)))
+    whole = trial(
+        [turn(0, elapsed_s=elapsed_us / 1e6, counts=counts)],
+        level=Level(connections),
+        service_us=Histogram.of_us(latencies_us),
+    )
+    info = ScenarioInfo("wait", "", "GET", "/wait", (Level(connections),), floor_ms=floor_us / 1000)
+    return whole, target_info(slots=slots), info
+
+
+@given(physical_trials())
+def test_what_physics_allows_is_never_called_impossible(made: tuple[Trial, TargetInfo, ScenarioInfo]) -> None:
+    codes = {found.code for found in judge(*made)}
+    assert ProblemCode.IMPOSSIBLE not in codes
+    assert ProblemCode.LEDGER_UNBALANCED not in codes
