@@ -9,6 +9,7 @@ both targets, shuffled rounds of 50 ms turns, the estimate from the launches' me
 import argparse
 import random
 import time
+from dataclasses import dataclass
 
 from sgibench.results.comparison import compare_trials
 from sgibench.results.records import Level, Trial
@@ -19,7 +20,8 @@ from sgibench.scenarios.files import built_in_scenario
 
 from .common import CONNECTIONS, Bench, a_target, elapsed
 
-WARMUP_S = 0.4
+WARMUP_S = 0.3
+WANTED = 0.015
 
 
 def repeat(bench: Bench, target: str, seconds: float, epoch_s: float, seed: int) -> tuple[list[Trial], list[Trial]]:
@@ -41,6 +43,27 @@ def repeat(bench: Bench, target: str, seconds: float, epoch_s: float, seed: int)
     return sides
 
 
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio with an interval, and the launches behind it."""
+
+    value: float
+    low: float
+    high: float
+    launches: int
+
+    def __str__(self) -> str:
+        return f"{self.value - 1:+.2%} [{self.low - 1:+.2%}, {self.high - 1:+.2%}]"
+
+
+def ratio_of(first: list[Trial], second: list[Trial], metric: Metric) -> Ratio:
+    """The second side over the first. Raises ValueError with fewer than two launches."""
+    estimate = compare_trials(first, second, metric)
+    if estimate is None or estimate.low is None or estimate.high is None:
+        raise ValueError("too few launches for an interval: give more --seconds")
+    return Ratio(estimate.value, estimate.low, estimate.high, estimate.n)
+
+
 def main() -> None:
     """Print one line per repeat, and the count of those that hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,18 +79,14 @@ def main() -> None:
             first, second = repeat(
                 bench, options.target, options.seconds, options.epoch_seconds, options.seed * 1000 + number
             )
-            estimate = compare_trials(first, second, Metric.THROUGHPUT)
-            cpu = compare_trials(first, second, Metric.CPU)
-            assert estimate is not None and estimate.low is not None and estimate.high is not None
-            assert cpu is not None and cpu.low is not None and cpu.high is not None
-            contains = estimate.low <= 1 <= estimate.high
-            within = max(estimate.high - 1, 1 - estimate.low) <= 0.015
+            rate, cpu = (ratio_of(first, second, metric) for metric in (Metric.THROUGHPUT, Metric.CPU))
+            contains = rate.low <= 1 <= rate.high
+            within = max(rate.high - 1, 1 - rate.low) <= WANTED
             held, narrow, both = held + contains, narrow + within, both + (contains and within)
+            remarks = ("" if contains else "  1 IS OUTSIDE") + ("" if within else "  WIDER than 1.5 %")
             print(
-                f"{elapsed(began)}  repeat {number + 1:2}: {estimate.value - 1:+.2%} "
-                f"[{estimate.low - 1:+.2%}, {estimate.high - 1:+.2%}] from {estimate.n} launches"
-                f"{'' if contains else '  1 IS OUTSIDE'}{'' if within else '  WIDER than 1.5 %'}"
-                f"   CPU/request {cpu.value - 1:+.2%} [{cpu.low - 1:+.2%}, {cpu.high - 1:+.2%}]",
+                f"{elapsed(began)}  repeat {number + 1:2}: {rate} from {rate.launches} launches{remarks}"
+                f"   CPU/request {cpu}",
                 flush=True,
             )
     print(f"contains 1: {held} of {options.repeats}; within ±1.5 %: {narrow}; both: {both}")

@@ -12,7 +12,7 @@ from ..reports.live import LiveRow, LiveState, live_view
 from ..results.records import Manifest, Run, Trial
 from ..results.summarise import summarise
 from ..results.summary import Metric, Summary
-from .plan import START_S, Piece, Plan
+from .plan import START_S, Pace, Piece, Plan
 
 REFRESHES_PER_S = 4
 
@@ -29,16 +29,12 @@ class Display:
         self._console = console
         self._clock = clock
         self._started = clock()
-        self._epochs = plan.epochs_max if plan.exact_epochs else self._first_guess()
-        self._epoch_s = plan.epoch_estimate_s()
+        self._epochs, rest_s = Pace(plan).epochs(0, plan.budget_s - START_S)
+        self._ends = self._started + START_S + rest_s
         self._phase = "starting the load side"
         self._trials: list[Trial] = []
         self._rows: tuple[LiveRow, ...] = ()
         self._live: Live | None = None
-
-    def _first_guess(self) -> int:
-        fits = int((self._plan.budget_s - START_S) / self._plan.epoch_estimate_s())
-        return min(max(fits, self._plan.epochs_min), self._plan.epochs_max)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -51,7 +47,7 @@ class Display:
             self._live.start()
         else:
             targets = counted(len(self._plan.targets), "target")
-            self._line(f"{self._plan.title}: {targets}, about {duration(self._total_s())}")
+            self._line(f"{self._plan.title}: {targets}, about {duration(self._ends - self._started)}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,24 +64,21 @@ class Display:
         self._trials += trials
         self._rows = rows_of(summarise(Run(self._manifest, tuple(self._trials))))
 
-    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
-        """An epoch is over; `of` is how many there will be by now's reckoning."""
+    def epoch_over(self, number: int, of: int, rest_s: float) -> None:
+        """An epoch is over; by now's reckoning there will be `of`, and the rest of them will take `rest_s`."""
         self._epochs = of
-        self._epoch_s = elapsed_s
+        self._ends = self._clock() + rest_s
 
     def state(self) -> LiveState:
         """What there is to show at this moment."""
-        elapsed, total = self._clock() - self._started, self._total_s()
+        elapsed, left = self._clock() - self._started, max(self._ends - self._clock(), 0.0)
         return LiveState(
             title=self._plan.title,
             phase=self._phase,
-            done=min(elapsed / total, 0.99),
-            time_left_s=max(total - elapsed, 0.0),
+            done=min(elapsed / max(elapsed + left, 0.1), 0.99),
+            time_left_s=left,
             rows=self._rows,
         )
-
-    def _total_s(self) -> float:
-        return START_S + self._epochs * self._epoch_s
 
     def _line(self, text: str) -> None:
         if self._live is None:

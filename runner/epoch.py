@@ -54,8 +54,8 @@ class RunWatcher(Protocol):
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
         """A piece is over and saved."""
 
-    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
-        """An epoch is over; `of` is how many there will be by now's reckoning."""
+    def epoch_over(self, number: int, of: int, rest_s: float) -> None:
+        """An epoch is over; by now's reckoning there will be `of`, and the rest of them will take `rest_s`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ class EpochResult:
 
     problems: list[Problem] = field(default_factory=list)
     noise: list[tuple[str, Noise]] = field(default_factory=list)
+    piece_s: dict[str, float] = field(default_factory=dict)
 
 
 SavePiece = Callable[[Sequence[Trial], Sequence[Mapping[str, Any]]], None]
@@ -103,6 +104,8 @@ class Epoch(Generic[LiveT]):
         self._sampler = instruments.sampler
         self._watcher = instruments.watcher
         self._read_cpu = instruments.read_cpu
+        self._clock = instruments.clock
+        self._pieces = plan.pieces_in(number)
         self._started = instruments.started
         self._save = save
         self._random = random.Random(f"{plan.seed}/{number}")
@@ -116,10 +119,12 @@ class Epoch(Generic[LiveT]):
         try:
             proven = self._prove(self._start(hash_seed))
             idle = {live.name: self._sampler.mark(live, "idle") for live, _ in proven}
-            for piece in self._plan.pieces:
+            for piece in self._pieces:
                 present = [(live, proof) for live, proof in proven if live.name not in self._gone]
                 if present:
+                    began = self._clock()
                     self._measure(piece, present, idle)
+                    self._result.piece_s[piece.label] = self._clock() - began
         finally:
             self._sampler.watch(())
             self._launcher.stop()
@@ -141,7 +146,7 @@ class Epoch(Generic[LiveT]):
 
     def _prove(self, alive: Sequence[LiveT]) -> list[tuple[LiveT, Conformity]]:
         self._watcher.phase(self.number, "checking that every target gives the right answers")
-        scenarios = list({piece.scenario.name: piece.scenario for piece in self._plan.pieces}.values())
+        scenarios = list({piece.scenario.name: piece.scenario for piece in self._pieces}.values())
         proven = []
         for live, outcome in zip(alive, self._launcher.prove(alive, scenarios), strict=True):
             if isinstance(outcome, TargetError):
@@ -198,7 +203,7 @@ class Epoch(Generic[LiveT]):
             )
             for live, proof in present
         )
-        first = piece is self._plan.pieces[0]
+        first = piece is self._pieces[0]
         warmup_s = WARMUP_S if first else (0.0 if piece.scenario.waiting else WARMUP_AGAIN_S)
         level = piece.level
         return Block(

@@ -12,7 +12,7 @@ from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Tri
 from ..results.store import RunStore
 from .epoch import Epoch, Instruments, LiveT
 from .machine import Noise
-from .plan import Plan
+from .plan import Pace, Plan
 
 FOREIGN_CORES_LIMIT = 0.10
 STEAL_CORES_LIMIT = 0.10
@@ -91,24 +91,21 @@ class Measurement(Generic[LiveT]):
         return Outcome(Run(manifest, tuple(self._trials)), interrupted)
 
     def _epochs(self) -> None:
-        number, longest = 0, 0.0
-        while number < self._plan.epochs_max:
-            began = self._clock()
-            left = self._plan.budget_s - (began - self._started)
-            if number >= self._plan.epochs_min and not self._plan.exact_epochs and longest > left:
-                break
+        number, pace = 0, Pace(self._plan)
+        while pace.epochs(number, self._left_s())[0] > number:
             number += 1
+            began = self._clock()
             result = Epoch(number, self._plan, self._instruments, self._save).run()
             self._problems += result.problems
             self._noise += result.noise
             if not self._trials:
                 break
-            took = self._clock() - began
-            longest = max(longest, took)
-            left = self._plan.budget_s - (self._clock() - self._started)
-            planned = self._plan.epochs_max if self._plan.exact_epochs else number + int(max(left, 0) / longest)
-            planned = min(max(planned, self._plan.epochs_min), self._plan.epochs_max)
-            self._instruments.watcher.epoch_over(number, planned, took)
+            pace.saw(self._clock() - began, result.piece_s)
+            planned, rest_s = pace.epochs(number, self._left_s())
+            self._instruments.watcher.epoch_over(number, planned, rest_s)
+
+    def _left_s(self) -> float:
+        return self._plan.budget_s - (self._clock() - self._started)
 
     def _save(self, trials: Sequence[Trial], samples: Sequence[Mapping[str, Any]]) -> None:
         self._trials += trials

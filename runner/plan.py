@@ -1,7 +1,7 @@
 """What a run is going to do, and how long that will take."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..results.errors import UsageError
@@ -15,11 +15,12 @@ from .targets.launch import Target
 TURN_S = 0.05
 TURN_LIMIT_S = 3.0
 TURN_PER_SERVICE_TIME = 10
-WARMUP_S = 0.4
+WARMUP_S = 0.3
 WARMUP_AGAIN_S = 0.1
 # Launching is CPU work (imports): so much per target, shared by the cores, plus waiting for the last.
 LAUNCH_S = 1.5
-LAUNCH_PER_TARGET_S = 0.4
+LAUNCH_PER_TARGET_S = 0.3
+PIECE_S = 0.3  # connecting, and looking at processes before and after
 START_S = 3.0
 
 
@@ -30,6 +31,7 @@ class Piece:
     scenario: Scenario
     level: Level
     seconds: float  # for each target, in each epoch
+    launches: int | None = None  # measured in the first so many epochs only
 
     @property
     def label(self) -> str:
@@ -72,22 +74,27 @@ class Plan:
     seed: int
     cores: Cores
 
-    def epoch_estimate_s(self) -> float:
-        """How long one epoch will take, before one was seen."""
-        cores = max(len(self.cores.server) + len(self.cores.load), 1)
-        launch = LAUNCH_S + LAUNCH_PER_TARGET_S * len(self.targets) * 2 / max(cores, 2)
-        return launch + sum(self.piece_estimate_s(piece) for piece in self.pieces)
+    def pieces_in(self, epoch: int) -> tuple[Piece, ...]:
+        """What is measured in an epoch (from 1)."""
+        return tuple(piece for piece in self.pieces if piece.launches is None or epoch <= piece.launches)
+
+    def launch_estimate_s(self) -> float:
+        """How long launching, proving and stopping the targets will take, before it was seen."""
+        cores = len(self.cores.server) + len(self.cores.load)
+        return LAUNCH_S + LAUNCH_PER_TARGET_S * len(self.targets) * 2 / max(cores, 2)
 
     def piece_estimate_s(self, piece: Piece) -> float:
         """How long one piece of one epoch will take."""
         turn_s = piece.turn_s(0.0)
         rounds = piece.rounds(turn_s)
         warmup = WARMUP_S if piece is self.pieces[0] else (0.0 if piece.scenario.waiting else WARMUP_AGAIN_S)
-        return sum(warmup + rounds * (turn_s + piece.drain_s(target) + 0.003) for target in self.targets)
+        turns_s = sum(warmup + rounds * (turn_s + piece.drain_s(target) + 0.003) for target in self.targets)
+        return PIECE_S + turns_s
 
     def least_s(self) -> float:
         """The shortest budget that this plan can be carried out in."""
-        return START_S + self.epochs_min * self.epoch_estimate_s()
+        pace = Pace(self)
+        return START_S + sum(pace.epoch_s(number) for number in range(1, self.epochs_min + 1))
 
     def checked(self) -> "Plan":
         """Itself. Raises UsageError when the budget cannot hold the fewest epochs."""
@@ -122,11 +129,50 @@ class Plan:
         )
 
 
+class Pace:
+    """How long epochs take: by estimate until one was seen, then by the longest that was seen of each part."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Nothing was seen yet."""
+        self._plan = plan
+        self._launch_s: float | None = None
+        self._piece_s: dict[str, float] = {}
+
+    def saw(self, epoch_s: float, piece_s: Mapping[str, float]) -> None:
+        """An epoch took so long, and each of its pieces (by label) so long of that."""
+        self._launch_s = max(self._launch_s or 0.0, epoch_s - sum(piece_s.values()))
+        for label, seconds in piece_s.items():
+            self._piece_s[label] = max(self._piece_s.get(label, 0.0), seconds)
+
+    def epoch_s(self, number: int) -> float:
+        """How long an epoch will take."""
+        launch_s = self._plan.launch_estimate_s() if self._launch_s is None else self._launch_s
+        return launch_s + sum(
+            self._piece_s.get(piece.label) or self._plan.piece_estimate_s(piece)
+            for piece in self._plan.pieces_in(number)
+        )
+
+    def epochs(self, done: int, left_s: float) -> tuple[int, float]:
+        """How many epochs there will be in all, with `done` over and `left_s` of the budget left; and what the rest
+        of them will take, in seconds."""
+        number, rest_s = done, 0.0
+        while number < self._plan.epochs_max:
+            next_s = self.epoch_s(number + 1)
+            must = number < self._plan.epochs_min or self._plan.exact_epochs
+            if not must and rest_s + next_s > left_s:
+                break
+            number, rest_s = number + 1, rest_s + next_s
+        return number, rest_s
+
+
 def pieces_of(scenario: Scenario, place: SuiteScenario | None, seconds: float) -> list[Piece]:
     """The pieces of one scenario, its levels rising; a suite's entry may set levels and time."""
     overrides = place.model_dump() if place else None
-    seconds = place.seconds if place else seconds
-    return [Piece(scenario, Level(connections, rate), seconds) for connections, rate in levels_of(scenario, overrides)]
+    seconds, launches = (place.seconds, place.launches) if place else (seconds, None)
+    return [
+        Piece(scenario, Level(connections, rate), seconds, launches)
+        for connections, rate in levels_of(scenario, overrides)
+    ]
 
 
 def check_names(pieces: Sequence[Piece]) -> None:

@@ -66,10 +66,14 @@ class Scenario(_Strict):
 
 
 class SuiteScenario(_Strict):
-    """A scenario's place in a suite: which one, at which levels, and how long each target is measured per epoch."""
+    """A scenario's place in a suite: which one, at which levels, and how long each target is measured per epoch.
+
+    With `launches`, it is measured in the first so many epochs only: what is steady from launch to launch needs fewer.
+    """
 
     name: str
     seconds: float = Field(gt=0, le=3600)
+    launches: int | None = Field(None, ge=1, le=1000)
     concurrency: list[Concurrency] = []
     rate_rps: list[Rate] = []
 

@@ -208,5 +208,5 @@ class FakeWatcher:
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
         self.pieces.append(piece.label)
 
-    def epoch_over(self, number: int, of: int, elapsed_s: float) -> None:
+    def epoch_over(self, number: int, of: int, rest_s: float) -> None:
         self.epochs.append((number, of))
