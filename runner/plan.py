@@ -179,5 +179,5 @@ def check_names(pieces: Sequence[Piece]) -> None:
     """Raise UsageError when two scenarios share a name, so that their figures would mix."""
     seen: dict[str, Scenario] = {}
     for piece in pieces:
-        if seen.setdefault(piece.scenario.name, piece.scenario) is not piece.scenario:
+        if seen.setdefault(piece.scenario.name, piece.scenario) != piece.scenario:
             raise UsageError(f"two scenarios are called {piece.scenario.name!r}", "give one of them another name")
