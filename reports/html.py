@@ -127,7 +127,7 @@ def _facts(summary: Summary) -> list[str]:
         plain(manifest.started_at.replace("T", " ")[:19]),
         counted(len(manifest.targets), "target"),
         counted(len(manifest.scenarios), "scenario"),
-        counted(manifest.epochs_planned, "epoch"),
+        counted(manifest.epochs, "epoch"),
         f"took {duration(manifest.elapsed_s)}",
     ]
 

@@ -80,6 +80,6 @@ def escaped(text: str) -> str:
 def _footer(summary: Summary) -> str:
     manifest = summary.manifest
     return (
-        f"Run {manifest.run_id}, {counted(manifest.epochs_planned, 'epoch')} planned. Brackets are 95 % intervals "
+        f"Run {manifest.run_id}, {counted(manifest.epochs, 'epoch')}. Brackets are 95 % intervals "
         "over launches; a verdict needs the whole interval on one side of a 2 % margin."
     )

@@ -156,18 +156,18 @@ def _row(summary: Summary, result: Result) -> Row:
         None,
     )
     ours = next((target.ours for target in summary.manifest.targets if target.name == result.target), True)
-    standing = _standing(result, summary.manifest.epochs_planned)
+    standing = _standing(result)
     return Row(result, standing, result.target == summary.manifest.baseline, comparison, ours)
 
 
-def _standing(result: Result, epochs_planned: int) -> Standing:
+def _standing(result: Result) -> Standing:
     estimate = result.throughput_rps
     if estimate is None or not math.isfinite(estimate.value):
         return Standing.INVALID
     if result.at_least:
         return Standing.AT_LEAST
-    # Invalid with fewer launches than planned: the figures come from those launches that were valid.
-    return Standing.RANKED if result.valid or estimate.n < epochs_planned else Standing.INVALID
+    # Invalid, but from fewer launches than there were: the figures are those of the valid ones.
+    return Standing.RANKED if result.valid or estimate.n < result.launches else Standing.INVALID
 
 
 def _throughput(result: Result) -> float:

@@ -183,7 +183,9 @@ class ScenarioInfo:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a run besides its trials. `status` is running, complete, interrupted, or failed."""
+    """All that is known of a run besides its trials. `status` is running, complete, interrupted, or failed.
+
+    `epochs` is how many there may be while the run goes on, and how many there were once it is over."""
 
     run_id: str
     suite: str
@@ -193,7 +195,7 @@ class Manifest:
     elapsed_s: float
     command: tuple[str, ...]
     seed: int
-    epochs_planned: int
+    epochs: int
     server_cores: tuple[int, ...]
     load_cores: tuple[int, ...]
     baseline: str

@@ -77,6 +77,7 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
         scenario=first.scenario,
         level=first.level,
         valid=len(valid) == len(trials),
+        launches=len(trials),
         problems=tuple(_merged(problem for trial in trials for problem in trial.problems)),
         throughput_rps=_estimate(rate for _, rate in rates),
         at_least=at_least,

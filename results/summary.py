@@ -77,7 +77,8 @@ class Result:
 
     Percentile tables map ``"p50"`` and so on to milliseconds; a percentile with too few samples beyond it is absent.
     `spectrum` has (percentile, milliseconds) pairs of the pooled distribution, for drawing. `epoch_throughput_rps`
-    has one figure per valid epoch. `at_least` marks a figure that the load side limited.
+    has one figure per valid epoch, `launches` counts the invalid ones too. `at_least` marks a figure that the load
+    side limited.
     """
 
     target: str
@@ -86,6 +87,7 @@ class Result:
     scenario: str
     level: Level
     valid: bool
+    launches: int
     problems: tuple[Problem, ...]
     throughput_rps: Estimate | None
     at_least: bool
@@ -109,6 +111,7 @@ class Result:
             "concurrency": self.level.concurrency,
             "rate_rps": self.level.rate_rps or None,
             "valid": self.valid,
+            "launches": self.launches,
             "problems": [problem.to_dict() for problem in self.problems],
             "throughput_rps": _maybe(self.throughput_rps),
             "at_least": self.at_least,
@@ -168,7 +171,7 @@ class Summary:
             "elapsed_s": manifest.elapsed_s,
             "command": list(manifest.command),
             "seed": manifest.seed,
-            "epochs": max((result_epochs(result) for result in self.results), default=0),
+            "epochs": manifest.epochs,
             "baseline": manifest.baseline,
             "valid": self.valid,
             "problems": [problem.to_dict() for problem in self.problems],
@@ -179,11 +182,6 @@ class Summary:
             "leads": [comparison.to_dict() for comparison in self.leads],
             "memory_slopes": [slope.to_dict() for slope in self.memory_slopes],
         }
-
-
-def result_epochs(result: Result) -> int:
-    """How many epochs stand behind a result."""
-    return result.throughput_rps.n if result.throughput_rps else 0
 
 
 def _maybe(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -82,6 +82,7 @@ class Measurement(Generic[LiveT]):
         manifest = replace(
             self._manifest,
             status="interrupted" if interrupted else "failed" if failed else "complete",
+            epochs=max((trial.epoch for trial in self._trials), default=0),
             elapsed_s=round(self._clock() - self._started, 3),
             problems=(*self._manifest.problems, *_once(self._problems), *noise_problems(self._noise)),
         )

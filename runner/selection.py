@@ -97,8 +97,7 @@ def find_app(name: str, wish: Wish, python: str, here: Path) -> App:
         raise unknown("app", name, APPS, see="bench list apps; your own app is written module:attr")
     interface = wish.interface
     if interface is None:
-        env = {"PYTHONPATH": str(here)}
-        interface = find_interface(python, name, here, env)
+        interface = find_interface(python, name, here)
     return App(name, name, interface, here, ours=False)
 
 

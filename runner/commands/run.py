@@ -208,7 +208,7 @@ def manifest_of(plan: Plan, run_id: str) -> Manifest:
         elapsed_s=0.0,
         command=("bench", *sys.argv[1:]),
         seed=plan.seed,
-        epochs_planned=plan.epochs_max,
+        epochs=plan.epochs_max,
         server_cores=plan.cores.server,
         load_cores=plan.cores.load,
         baseline=plan.baseline,

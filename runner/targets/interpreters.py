@@ -57,22 +57,28 @@ def find_python(text: str) -> str:
 @cache
 def interpreter(python: str) -> Interpreter:
     """What an interpreter has. Raises UsageError when it cannot be run."""
-    answer = _ask(python, "-", {name for kind in KINDS.values() for name in kind.requires}, Path.cwd(), {})
+    answer = _ask(python, "-", {name for kind in KINDS.values() for name in kind.requires}, Path.cwd(), os.environ)
     return Interpreter(python, str(answer["python"]), bool(answer["gil"]), _versions(answer["installed"]))
 
 
 def package_versions(python: str, names: Iterable[str]) -> Mapping[str, str]:
     """The versions of those distributions that `python` has. Raises UsageError when it cannot be run."""
-    return _versions(_ask(python, "-", names, Path.cwd(), {})["installed"])
+    return _versions(_ask(python, "-", names, Path.cwd(), os.environ)["installed"])
 
 
-def find_interface(python: str, app: str, root: Path, env: Mapping[str, str]) -> Interface:
+def with_root(env: Mapping[str, str], root: Path) -> dict[str, str]:
+    """An environment in which modules are imported from `root` first."""
+    inherited = env.get("PYTHONPATH")
+    return {**env, "PYTHONPATH": os.pathsep.join([str(root), *([inherited] if inherited else [])])}
+
+
+def find_interface(python: str, app: str, root: Path) -> Interface:
     """Import `app` (``module:attr``) in `python` from `root`, and say what it speaks.
 
     Raises TargetError when it cannot be imported (with the app's own error), UsageError when the interface cannot be
     told.
     """
-    answer = _ask(python, app, (), root, env)
+    answer = _ask(python, app, (), root, with_root(os.environ, root))
     if "error" in answer:
         hint = str(answer.get("traceback", "")).strip()
         where = f"it is imported from {root}, by {python}"
@@ -90,7 +96,7 @@ def _ask(python: str, app: str, names: Iterable[str], root: Path, env: Mapping[s
         done = subprocess.run(
             [python, str(PROBE), app, *sorted(names)],
             cwd=root,
-            env={**os.environ, **env},
+            env=dict(env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

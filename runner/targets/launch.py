@@ -16,6 +16,7 @@ import psutil
 
 from ...results.errors import TargetError
 from ...results.records import ProblemCode
+from .interpreters import with_root
 from .process import GuardedProcess
 from .setups import Setup
 
@@ -146,9 +147,7 @@ def target_environment(env: Mapping[str, str], target: Target, hash_seed: int) -
         for name, value in env.items()
         if not any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in unset)
     }
-    inherited = kept.get("PYTHONPATH")
-    return kept | {
-        "PYTHONPATH": os.pathsep.join([str(target.app.root), *([inherited] if inherited else [])]),
+    return with_root(kept, target.app.root) | {
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }

@@ -53,12 +53,18 @@ def look_at(path: str) -> "dict[str, str]":
         lines = traceback.format_exception(type(error), error, error.__traceback__)
         return {"error": f"{type(error).__name__}: {error}", "traceback": "".join(lines[-3:])}
     app: object = module
-    for part in (attribute or "app").split("."):
+    factory = attribute.endswith("()")
+    for part in (attribute[:-2] if factory else attribute or "app").split("."):
         if not hasattr(app, part):
             names = [name for name, value in vars(module).items() if interface_of(value) and not name.startswith("_")]
             known = f"; it has {', '.join(names)}" if names else ""
             return {"error": f"module {module_name!r} has no attribute {part!r}{known}"}
         app = getattr(app, part)
+    if factory:
+        try:
+            app = app()  # type: ignore[operator]
+        except BaseException as error:
+            return {"error": f"{attribute} raised {type(error).__name__}: {error}"}
     return {"interface": interface_of(app), "type": type(app).__name__}
 
 

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from ...apps.catalogue import Interface
 
@@ -43,14 +44,20 @@ class Kind:
     default_workers: int = 1
     default_threads: int = 1
     stop_signal: signal.Signals = signal.SIGTERM
+    # What tells the server that ``module:attr`` is to be called for the app; None: it understands ``module:attr()``.
+    factory_argument: str | None = None
     # Settings from the environment would change what is measured without being seen.
     unset_env: tuple[str, ...] = ()
 
 
 UVICORN = ("-m", "uvicorn", "{app}", "--host", "{host}", "--port", "{port}", "--workers", "{workers}")
 UVICORN_LOG = ("--no-access-log", "--log-level", "warning")
-GUNICORN = ("-m", "gunicorn", "{app}", "--bind", "{host}:{port}", "--workers", "{workers}", "--no-control-socket")
-GUNICORN_LOG = ("--log-level", "warning")
+GUNICORN = ("-m", "gunicorn", "{app}", "--bind", "{host}:{port}", "--workers", "{workers}")
+GUNICORN_ALONE = (
+    *("--config", str(Path(__file__).with_name("gunicorn_defaults.py"))),
+    "--no-control-socket",
+    *("--log-level", "warning"),
+)
 GUNICORN_ENV = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")
 
 
@@ -65,6 +72,7 @@ def _uvicorn(name: str, loop: str, parser: str) -> Kind:
         slot_rule=SlotRule.UNBOUNDED,
         requires=("uvicorn", *extras),
         install="uvicorn[standard]" if extras else "uvicorn",
+        factory_argument="--factory",
         unset_env=("WEB_CONCURRENCY", "UVICORN_*"),
     )
 
@@ -90,7 +98,7 @@ def _gunicorn(
             "--worker-class",
             worker_class,
             *(("--threads", "{threads}") if threaded else ()),
-            *GUNICORN_LOG,
+            *GUNICORN_ALONE,
         ),
         slot_rule=slot_rule,
         requires=("gunicorn", *needs),

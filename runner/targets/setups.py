@@ -43,9 +43,12 @@ class Setup:
                 return None
 
     def command(self, python: str, app: str, host: str, port: int | str) -> tuple[str, ...]:
-        """The command line that starts `app` (``module:attr``) on this setup."""
+        """The command line that starts `app` (``module:attr``, or ``module:factory()``) on this setup."""
+        extra: tuple[str, ...] = ()
+        if app.endswith("()") and self.kind.factory_argument is not None:
+            app, extra = app.removesuffix("()"), (self.kind.factory_argument,)
         values = {"app": app, "host": host, "port": port, "workers": self.workers, "threads": self.threads}
-        return (python, *(argument.format(**values) for argument in self.kind.arguments))
+        return (python, *(argument.format(**values) for argument in self.kind.arguments), *extra)
 
 
 def parse_setup(text: str) -> Setup:

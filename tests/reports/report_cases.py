@@ -40,7 +40,7 @@ def interrupted() -> Summary:
         summary_of(status="interrupted", epochs=2), lambda result: result if result.scenario == "json" else None
     )
     note = Problem(ProblemCode.INTERRUPTED, "interrupted after 2 of 5 epochs", severity=Severity.WARNING)
-    return replace(cut, problems=(note,), manifest=replace(cut.manifest, epochs_planned=5))
+    return replace(cut, problems=(note,))
 
 
 def at_least() -> Summary:
@@ -58,10 +58,9 @@ def at_least() -> Summary:
 def some_launches_invalid() -> Summary:
     base = summary_of(FEW, epochs=4)
     found = problem(ProblemCode.SERVER_DIED, "worker 1 died in epoch 2", base.results[1])
-    changed = replace(base.results[1], valid=False, problems=(found,))
+    changed = replace(base.results[1], valid=False, problems=(found,), launches=5)
     results = (base.results[0], changed, *base.results[2:])
-    manifest = replace(base.manifest, epochs_planned=5)
-    return replace(base, manifest=manifest, results=results, valid=False, problems=(found,))
+    return replace(base, results=results, valid=False, problems=(found,))
 
 
 def injection() -> Summary:

@@ -159,7 +159,7 @@ def manifest(
         elapsed_s=12.5,
         command=("bench", "run", "smoke"),
         seed=7,
-        epochs_planned=3,
+        epochs=3,
         server_cores=(0,),
         load_cores=(1,),
         baseline=baseline,

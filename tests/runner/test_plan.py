@@ -2,7 +2,7 @@ import pytest
 
 from sgibench.results.errors import UsageError
 from sgibench.results.records import Level
-from sgibench.runner.plan import Piece, check_names, pieces_of
+from sgibench.runner.plan import Pace, Piece, check_names, pieces_of
 from sgibench.scenarios.files import built_in_scenario
 from sgibench.scenarios.model import Load, Request, Scenario, SuiteScenario
 
@@ -37,6 +37,27 @@ def test_a_budget_that_is_too_small_is_refused_with_the_one_that_is_enough() -> 
 
 def test_who_asks_for_so_many_epochs_gets_them_whatever_the_suite_budgeted() -> None:
     a_plan(epochs=(3, 3), exact=True, budget_s=0.1).checked()
+
+
+def test_a_scenario_may_ask_for_fewer_launches() -> None:
+    pieces = (Piece(JSON, Level(8), 0.5), Piece(WAIT, Level(4), 0.5, launches=2))
+    plan = a_plan(epochs=(3, 3), pieces=pieces)
+    assert plan.pieces_in(2) == pieces
+    assert plan.pieces_in(3) == pieces[:1]
+
+
+def test_the_pace_is_what_was_seen_once_something_was() -> None:
+    pieces = (Piece(JSON, Level(8), 0.5), Piece(WAIT, Level(4), 0.5, launches=2))
+    plan = a_plan(epochs=(1, 9), pieces=pieces)
+    pace = Pace(plan)
+    pace.saw(10.0, {pieces[0].label: 3.0, pieces[1].label: 5.0})
+    assert pace.epoch_s(2) == 10.0
+    assert pace.epoch_s(3) == 5.0, "without the piece that is over"
+    assert pace.epochs(1, 9.9) == (1, 0.0)
+    assert pace.epochs(1, 10.0) == (2, 10.0)
+    assert pace.epochs(1, 21.0) == (4, 20.0)
+    assert pace.epochs(0, 0.0) == (1, 10.0), "the fewest are measured whatever it takes"
+    assert pace.epochs(1, 10_000.0)[0] == 9
 
 
 def test_levels_rise_and_a_suite_may_set_them() -> None:

@@ -68,6 +68,25 @@ def test_frameworks_are_recognised(tmp_path: Path) -> None:
         assert {target.app.interface for target in targets} == {interface}
 
 
+def test_a_factory_is_called_and_each_server_is_told_in_its_own_way(tmp_path: Path) -> None:
+    (tmp_path / "f.py").write_text("import fastapi\ndef create():\n    return fastapi.FastAPI()\n")
+    wish = Wish(apps=("f:create()",), setups=("uvicorn", "gunicorn-uvicorn"))
+    bare, master = (
+        target.setup.command("python", target.app.path, "h", 1) for target in choose(wish, tmp_path, 1).targets
+    )
+    assert "f:create" in bare
+    assert "--factory" in bare
+    assert "f:create()" in master
+    assert "--factory" not in master
+
+
+def test_the_users_own_python_path_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "mine.py").write_text(WSGI_APP)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "src"))
+    assert names(Wish(apps=("mine:app",), setups=("gunicorn-sync",)), tmp_path) == ["mine:app@gunicorn-sync"]
+
+
 def test_an_interface_that_cannot_be_told_has_to_be_said(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("class App:\n    def __call__(self, *args): ...\napp = App()\n")
     with pytest.raises(UsageError, match="not clear whether it speaks WSGI or ASGI") as caught:
