@@ -1,7 +1,7 @@
 """Ratios of two targets from turns of the same rounds, and the verdicts that follow."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from .estimate import Estimate, from_epochs, middle_mean
 from .records import Trial
@@ -31,8 +31,7 @@ def verdict(ratio: Estimate, metric: Metric) -> Verdict:
 def compare_trials(baseline: Iterable[Trial], target: Iterable[Trial], metric: Metric) -> Estimate | None:
     """The ratio target / baseline over the epochs that both have valid trials in; None where there is none.
 
-    Each epoch gives one value: the middle mean of its rounds' log ratios (for percentiles: the log ratio of the
-    epoch's percentile). The interval is Student's t over epochs.
+    Each epoch gives one value: the middle mean of its rounds' log ratios. The interval is Student's t over epochs.
     """
     by_epoch = {trial.epoch: trial for trial in baseline}
     values: list[float] = []
@@ -45,20 +44,11 @@ def compare_trials(baseline: Iterable[Trial], target: Iterable[Trial], metric: M
 
 
 def _epoch_log_ratio(baseline: Trial, target: Trial, metric: Metric) -> float | None:
-    if metric is Metric.SERVICE_P50:
-        return _percentile_log_ratio(baseline, target)
     of_baseline, of_target = turn_values(baseline, metric), turn_values(target, metric)
     logs = [
         math.log(of_target[number] / of_baseline[number]) for number in sorted(of_baseline.keys() & of_target.keys())
     ]
     return middle_mean(logs) if logs else None
-
-
-def _percentile_log_ratio(baseline: Trial, target: Trial) -> float | None:
-    if not (baseline.service_time.supports(50) and target.service_time.supports(50)):
-        return None
-    lower, upper = baseline.service_time.percentile_us(50), target.service_time.percentile_us(50)
-    return math.log(upper / lower) if lower and upper else None
 
 
 def turn_values(trial: Trial, metric: Metric) -> dict[int, float]:
@@ -72,10 +62,3 @@ def turn_values(trial: Trial, metric: Metric) -> dict[int, float]:
         elif turn.target_cpu_s:
             values[turn.round] = turn.target_cpu_s * 1e6 / turn.ledger.ok
     return values
-
-
-def geometric_spread(values: Sequence[float]) -> float:
-    """How far values spread: the standard deviation of their logs (0.05 is about 5 %). Needs two or more."""
-    logs = [math.log(value) for value in values]
-    mean = sum(logs) / len(logs)
-    return math.sqrt(sum((value - mean) ** 2 for value in logs) / (len(logs) - 1))

@@ -15,6 +15,8 @@ class ProblemCode(StrEnum):
     """Why a figure cannot be believed, or only with care."""
 
     GENERATOR_LIMITED = "generator-limited"
+    OVERLOADED = "overloaded"
+    STALLED = "stalled"
     ERRORS = "errors"
     LEDGER_UNBALANCED = "ledger-unbalanced"
     IMPOSSIBLE = "impossible"
@@ -83,8 +85,9 @@ class Turn:
     """A short stretch in which one target got load.
 
     `started_s` counts from the start of the run on the monotonic clock. `elapsed_s` runs from first send to last
-    answer. `target_cpu_s` is the CPU time of the target's whole process tree in it (None where it cannot be read),
-    `load_cpu_s` that of the load process. `reopened` counts kept-alive connections that had been closed while idle.
+    answer (open loop: it is the planned window). `target_cpu_s` is the CPU time of the target's whole process tree in
+    it (None where it cannot be read), `load_cpu_s` what a load process used of its core, or waited for. `reopened`
+    counts kept-alive connections that had been closed while idle.
     """
 
     round: int
@@ -130,6 +133,7 @@ class Trial:
     memory: tuple[MemoryMark, ...] = ()
     context_switches: int | None = None
     problems: tuple[Problem, ...] = ()
+    first_error: str = ""
 
     @property
     def ledger(self) -> Ledger:

@@ -64,6 +64,7 @@ def trial_to_dict(trial: Trial) -> dict[str, Any]:
         "schedule_lag_us": _histogram(trial.schedule_lag),
         "memory": [asdict(mark) for mark in trial.memory],
         "context_switches": trial.context_switches,
+        "first_error": trial.first_error,
         "problems": [problem.to_dict() for problem in trial.problems],
     }
 
@@ -81,6 +82,7 @@ def trial_from_dict(data: Json) -> Trial:
         schedule_lag=_maybe_histogram(data["schedule_lag_us"]),
         memory=tuple(MemoryMark(**mark) for mark in data["memory"]),
         context_switches=data["context_switches"],
+        first_error=data["first_error"],
         problems=tuple(Problem.from_dict(item) for item in data["problems"]),
     )
 

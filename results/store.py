@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import StoreError
-from .records import SCHEMA_VERSION, Manifest, Run, Trial
+from .records import SCHEMA_VERSION, Manifest, Problem, ProblemCode, Run, Trial
 from .serialise import manifest_from_dict, manifest_to_dict, trial_from_dict, trial_to_dict
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 REPORT = "report.html"
+NAME_LIMIT = 200  # file systems take 255 bytes
 # The columns of turns.csv, in order; also of a run without any turn.
 OF_TRIAL = ("epoch", "target", "scenario")
 OF_LEVEL = ("concurrency", "rate_rps")
@@ -75,7 +76,7 @@ class RunStore:
 
     def log_path(self, name: str) -> Path:
         """Where the output of a process goes."""
-        return self.folder / "logs" / f"{name.replace('/', '_')}.log"
+        return self.folder / "logs" / f"{name.replace('/', '_')[:NAME_LIMIT]}.log"
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Save what is known of the run so far."""
@@ -159,7 +160,11 @@ def load_run(folder: Path) -> Run:
 
 def interrupted(manifest: Manifest) -> Manifest:
     """The manifest of a run that was found unfinished: its process is gone."""
-    return replace(manifest, status="interrupted") if manifest.status == "running" else manifest
+    if manifest.status != "running":
+        return manifest
+    message = "the run ended before it was over: it holds what was finished by then"
+    note = Problem(ProblemCode.INTERRUPTED, message)
+    return replace(manifest, status="interrupted", problems=(*manifest.problems, note))
 
 
 def _read(path: Path, parse: Callable[[Any], Any]) -> Any:

@@ -15,7 +15,6 @@ class Metric(StrEnum):
 
     THROUGHPUT = "throughput_rps"
     CPU = "cpu_us_per_request"
-    SERVICE_P50 = "service_time_p50_ms"
 
     @property
     def higher_is_better(self) -> bool:

@@ -1,13 +1,13 @@
 """Two runs side by side: what changed, what of it is sure, and whether the machines are the same."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .comparison import verdict
 from .estimate import Estimate, t_quantile
-from .records import Level, Run
+from .records import Level, Manifest, Run
 from .summarise import summarise
 from .summary import Comparison, Metric, Summary, Verdict
 
@@ -108,11 +108,35 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         first=first.manifest.run_id,
         second=second.manifest.run_id,
         baseline=baseline,
-        environment=tuple(environment_differences(first.manifest.environment, second.manifest.environment)),
+        environment=tuple(
+            environment_differences(surroundings(first.manifest, common), surroundings(second.manifest, common))
+        ),
         pairs=tuple(_pairs(*summaries)),
-        only_first=tuple(name for name in names[0] if name not in names[1]),
-        only_second=tuple(name for name in names[1] if name not in names[0]),
+        only_first=tuple(_only(summaries[0], summaries[1])),
+        only_second=tuple(_only(summaries[1], summaries[0])),
     )
+
+
+def surroundings(manifest: Manifest, targets: Collection[str]) -> dict[str, Any]:
+    """All that a run's figures depend on besides the code under test: machine, cores, and how `targets` were run."""
+    return {
+        **manifest.environment,
+        "server_cores": list(manifest.server_cores),
+        "load_cores": list(manifest.load_cores),
+        "targets": {
+            target.name: {"version": target.version, "python": target.python, "command": " ".join(target.command[1:])}
+            for target in manifest.targets
+            if target.name in targets
+        },
+    }
+
+
+def _only(summary: Summary, other: Summary) -> Iterator[str]:
+    """What one run measured and the other did not."""
+    there = {(result.target, result.scenario, result.level) for result in other.results}
+    for result in summary.results:
+        if (result.target, result.scenario, result.level) not in there:
+            yield f"{result.target} under {result.scenario} {result.level.label}"
 
 
 def _pairs(first: Summary, second: Summary) -> Iterator[Pair]:

@@ -10,6 +10,9 @@ ERROR_SHARE_LIMIT = 0.001
 LOAD_CPU_SHARE_LIMIT = 0.85
 DROPPED_SHARE_LIMIT = 0.01
 LAG_P99_LIMIT_MS = 10.0
+# A smaller lag matters where it is a good part of the response time.
+LAG_SHARE_LIMIT = 0.2
+LAG_FLOOR_MS = 1.0
 TOLERANCE = 0.03
 # Timers may fire a little early: an event loop counts in whole milliseconds.
 TIMER_SLACK_MS = 1.5
@@ -19,7 +22,7 @@ FEW_ANSWERS = 20
 def judge(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> tuple[Problem, ...]:
     """All that is wrong with a trial: what was noted while it ran, and what its figures give away."""
     found = [
-        *_ledger_problems(trial.ledger),
+        *_ledger_problems(trial.ledger, trial.first_error),
         *_load_problems(trial),
         *_impossible(trial, target, scenario),
     ]
@@ -35,7 +38,8 @@ def describe_errors(ledger: Ledger) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in sorted(ledger.errors.items()) if count) or "none"
 
 
-def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
+def _ledger_problems(ledger: Ledger, first_error: str) -> Iterator[Finding]:
+    why = f"; the first: {first_error}" if first_error else ""
     if not ledger.balanced:
         yield (
             ProblemCode.LEDGER_UNBALANCED,
@@ -47,7 +51,7 @@ def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
     if ledger.ok == 0:
         yield (
             ProblemCode.ERRORS,
-            f"no right answer to {ledger.sent:,} requests (errors: {describe_errors(ledger)})",
+            f"no right answer to {ledger.sent:,} requests (errors: {describe_errors(ledger)}){why}",
             Severity.INVALID,
         )
     elif ledger.error_count:
@@ -55,7 +59,7 @@ def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
         severity = Severity.INVALID if share > ERROR_SHARE_LIMIT else Severity.WARNING
         yield (
             ProblemCode.ERRORS,
-            f"{share:.2%} of {ledger.sent:,} requests were not answered rightly ({describe_errors(ledger)})",
+            f"{share:.2%} of {ledger.sent:,} requests were not answered rightly ({describe_errors(ledger)}){why}",
             severity,
         )
     if 0 < ledger.ok < FEW_ANSWERS:
@@ -63,7 +67,7 @@ def _ledger_problems(ledger: Ledger) -> Iterator[Finding]:
 
 
 def load_cpu_share(trial: Trial) -> float:
-    """CPU time of the load process over elapsed time, 0 to 1."""
+    """What a load process used of its core, or waited for, over elapsed time."""
     return sum(turn.load_cpu_s for turn in trial.turns) / trial.elapsed_s if trial.elapsed_s > 0 else 0.0
 
 
@@ -73,27 +77,33 @@ def _load_problems(trial: Trial) -> Iterator[Finding]:
         if share > LOAD_CPU_SHARE_LIMIT:
             yield (
                 ProblemCode.GENERATOR_LIMITED,
-                f"the load process used {share:.0%} of its core: the target may be faster than it could press",
+                f"the load process used, or waited for, {share:.0%} of its core: the target may be faster than it could press",
                 Severity.INVALID,
             )
         return
+    yield from _open_loop_problems(trial)
+
+
+def _open_loop_problems(trial: Trial) -> Iterator[Finding]:
     ledger = trial.ledger
     dropped = ledger.dropped / ledger.scheduled if ledger.scheduled else 0.0
     if dropped > DROPPED_SHARE_LIMIT:
         yield (
+            ProblemCode.OVERLOADED,
+            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent when due: all "
+            f"{trial.level.concurrency} connections were waiting for answers",
+            Severity.WARNING,
+        )
+    lag, response = trial.schedule_lag, trial.response_time
+    if lag is None or response is None or not lag.count or not response.count:
+        return
+    lag_ms, response_ms = lag.percentile_us(99) / 1000, response.percentile_us(99) / 1000
+    if lag_ms > LAG_P99_LIMIT_MS or lag_ms > max(LAG_FLOOR_MS, LAG_SHARE_LIMIT * response_ms):
+        yield (
             ProblemCode.GENERATOR_LIMITED,
-            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent with "
-            f"{trial.level.concurrency} connections: all were waiting for answers",
+            f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant, of {response_ms:.1f} ms in all",
             Severity.INVALID,
         )
-    if trial.schedule_lag is not None and trial.schedule_lag.count:
-        lag_ms = trial.schedule_lag.percentile_us(99) / 1000
-        if lag_ms > LAG_P99_LIMIT_MS:
-            yield (
-                ProblemCode.GENERATOR_LIMITED,
-                f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant",
-                Severity.INVALID,
-            )
 
 
 def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Iterator[Finding]:
