@@ -3,7 +3,8 @@
     python -m benchmarks.a_against_a [--repeats 20] [--seconds 60] [--target fastapi@uvicorn]
 
 Asked for: within +-1.5 % and containing 1 in 19 of 20 repeats. Each repeat is what `bench run` does: fresh launches of
-both targets, shuffled rounds of 50 ms turns, the estimate from the launches' means of log ratios.
+both targets, shuffled rounds of short turns, the estimate from the launches' means of log ratios. The 60 s hold all of
+it, launches included.
 """
 
 import argparse
@@ -14,8 +15,8 @@ from dataclasses import dataclass
 from sgibench.results.comparison import compare_trials
 from sgibench.results.records import Level, Trial
 from sgibench.results.summary import Metric
-from sgibench.runner.epoch import shuffled_turns, trial_of
-from sgibench.runner.plan import Piece
+from sgibench.runner.plan import TURN_S, Piece
+from sgibench.runner.turns import shuffled_turns, trial_of
 from sgibench.scenarios.files import built_in_scenario
 
 from .common import CONNECTIONS, Bench, a_target, elapsed
@@ -35,7 +36,7 @@ def repeat(bench: Bench, target: str, seconds: float, epoch_s: float, seed: int)
         number += 1
         start = time.monotonic()
         with bench.launched(targets, number, rng.randrange(1, 2**32)) as pairs:
-            turns = list(shuffled_turns(piece, [0.05, 0.05], WARMUP_S, rng))
+            turns = list(shuffled_turns(piece, [TURN_S, TURN_S], WARMUP_S, rng))
             report = bench.drive([endpoint for _, endpoint in pairs], turns, rng.randrange(1, 2**31))
         for index, side in enumerate(sides):
             side.append(trial_of(report, index, number, targets[index].name, piece, began))

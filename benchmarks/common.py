@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sgibench.results.errors import TargetError
 from sgibench.results.records import Level
-from sgibench.runner.epoch import request_bytes
 from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder
 from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import Cores, available_cores, choose_cores
@@ -19,9 +18,10 @@ from sgibench.runner.selection import Wish, find_app
 from sgibench.runner.targets.launch import HOST, LiveTarget, Target
 from sgibench.runner.targets.launcher import TargetLauncher
 from sgibench.runner.targets.setups import parse_setup
+from sgibench.runner.turns import request_bytes
 from sgibench.scenarios.files import built_in_scenario
 
-CONNECTIONS = 32
+CONNECTIONS = 8
 
 
 def a_target(text: str, label: str = "") -> Target:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.rotated_against_isolated [--epochs 8] [--seconds 4]
 
-One pair with a fast and a slow app. In every launch both ways are measured, in random order: rotated (50 ms turns) and
+One pair with a fast and a slow app. In every launch both ways are measured, in random order: rotated (short turns) and
 isolated (each target alone for some seconds, as other tools do it; several swaps, so that drift hits both alike).
 Printed is the ratio each way gives, and the ratio of the two ratios: 1 means no bias.
 """
@@ -16,9 +16,9 @@ from sgibench.results.comparison import turn_values
 from sgibench.results.estimate import Estimate, from_epochs, middle_mean
 from sgibench.results.records import Level
 from sgibench.results.summary import Metric
-from sgibench.runner.epoch import shuffled_turns, trial_of
 from sgibench.runner.load.orders import Endpoint, TurnOrder
-from sgibench.runner.plan import Piece
+from sgibench.runner.plan import TURN_S, Piece
+from sgibench.runner.turns import shuffled_turns, trial_of
 from sgibench.scenarios.files import built_in_scenario
 
 from .common import CONNECTIONS, Bench, a_target, elapsed
@@ -43,14 +43,14 @@ def log_ratio(bench: Bench, endpoints: list[Endpoint], turns: list[TurnOrder], m
 
 def one_epoch(bench: Bench, endpoints: list[Endpoint], seconds: float, rng: random.Random) -> dict[str, float]:
     """The log ratio that each way gives, in the same launch."""
-    lengths = {"rotated": 0.05, "isolated": seconds / 2}
+    lengths = {"rotated": TURN_S, "isolated": seconds / 2}
     found = {}
     ways = list(lengths)
     rng.shuffle(ways)
     for way in ways:
         length = lengths[way]
         piece = Piece(PIECE.scenario, PIECE.level, seconds)
-        orders = list(shuffled_turns(piece, [0.05, 0.05], 0.4, rng))
+        orders = list(shuffled_turns(piece, [TURN_S, TURN_S], 0.4, rng))
         if way == "isolated":
             orders = [turn for turn in orders if turn.warmup]
             for number in range(2):  # A B, B A: drift that is steady hits both alike

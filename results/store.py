@@ -1,7 +1,7 @@
 """A run's folder: manifest, trials, turns and samples as tables. Each piece is saved at once, and whole or not at all.
 
 <run>/manifest.json          what was planned, where, with which seed; and how far it came
-<run>/trials/e001-json-c32.json  one epoch of one scenario at one level, all targets
+<run>/trials/e001-json-c8.json  one epoch of one scenario at one level, all targets
 <run>/turns.csv, samples.csv     the same turns, and the sampler's readings, as tables for pandas
 <run>/logs/                  the servers' own output
 <run>/summary.json, report.html

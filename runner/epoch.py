@@ -8,15 +8,15 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from ..reports.format import counted
 from ..results.errors import TargetError
-from ..results.histogram import Histogram
-from ..results.records import MemoryMark, Problem, ProblemCode, Severity, Trial, Turn
+from ..results.records import MemoryMark, Problem, ProblemCode, Severity, Trial
 from ..scenarios.model import Scenario
-from .load.orders import Arrival, Block, BlockReport, Endpoint, LoadSession, TurnOrder, TurnReport
+from .load.orders import Arrival, Block, Endpoint, LoadSession, TurnOrder
 from .machine import CpuReading, Noise
 from .plan import WARMUP_AGAIN_S, WARMUP_S, Piece, Plan
 from .sampler import Sampled, Sampler, context_switches
 from .targets.checking import Conformity
 from .targets.launch import HOST, Target
+from .turns import disagreement, per_measured, request_bytes, shuffled_turns, trial_of
 
 MARK_AT = 0.6  # of a turn: all requests are in flight by then
 MARK_FROM_S = 0.25
@@ -95,8 +95,9 @@ class Epoch(Generic[LiveT]):
         plan: Plan,
         instruments: Instruments[LiveT],
         save: SavePiece,
+        result: EpochResult,
     ) -> None:
-        """All that is random follows from the plan's seed and the epoch's number."""
+        """All that is random follows from the plan's seed and the epoch's number. `result` is filled as it goes."""
         self.number = number
         self._plan = plan
         self._launcher = instruments.launcher
@@ -109,10 +110,10 @@ class Epoch(Generic[LiveT]):
         self._started = instruments.started
         self._save = save
         self._random = random.Random(f"{plan.seed}/{number}")
-        self._result = EpochResult()
+        self._result = result
         self._gone: set[str] = set()
 
-    def run(self) -> EpochResult:
+    def run(self) -> None:
         """Launch, prove, measure piece by piece, and always stop what was launched."""
         self._watcher.phase(self.number, f"launching {counted(len(self._plan.targets), 'target')}")
         hash_seed = self._random.randrange(1, 2**32)
@@ -128,7 +129,6 @@ class Epoch(Generic[LiveT]):
         finally:
             self._sampler.watch(())
             self._launcher.stop()
-        return self._result
 
     def _start(self, hash_seed: int) -> list[LiveT]:
         alive = []
@@ -182,10 +182,10 @@ class Epoch(Generic[LiveT]):
         for index, live in enumerate(lives):
             peaks: Sequence[MemoryMark | None] = marks.get(live.name) or [self._sampler.mark(live, "peak")]
             memory = tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None)
-            trial = trial_of(report, index, self.number, live.name, piece, self._started)
-            switched = context_switches(live.pids) - switches[live.name]
-            problems = tuple(self._after(live, piece))
-            trials.append(replace(trial, memory=memory, context_switches=max(switched, 0) or None, problems=problems))
+            trial = trial_of(report, index, self.number, live.name, piece, self._started, self._plan.load_processes)
+            switched = per_measured(context_switches(live.pids) - switches[live.name], report, index)
+            problems = (*self._after(live, piece), *disagreement(report, live.name, piece))
+            trials.append(replace(trial, memory=memory, context_switches=switched, problems=problems))
         self._save(trials, rows)
         self._watcher.finished(self.number, piece, trials)
 
@@ -224,64 +224,3 @@ class Epoch(Generic[LiveT]):
         if self._plan.cores.shared:
             message = "server and load share a core: absolute figures are too low, ratios come closer together"
             yield Problem(ProblemCode.SHARED_CORE, message, "", piece.scenario.name, Severity.WARNING)
-
-
-def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng: random.Random) -> Iterator[TurnOrder]:
-    """The turns of a piece: a warm-up each, then rounds in each of which every target has one, in random order.
-
-    `lengths` are the targets' turn lengths in seconds; all get the same number of rounds.
-    """
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    if warmup_s:
-        for position, endpoint in enumerate(order):
-            yield TurnOrder(endpoint, warmup_s, round=-1, position=position, warmup=True)
-    for number in range(piece.rounds(min(lengths))):
-        rng.shuffle(order)
-        for position, endpoint in enumerate(order):
-            yield TurnOrder(endpoint, lengths[endpoint], number, position)
-
-
-def request_bytes(piece: Piece, port: int) -> bytes:
-    """The scenario's request as it goes over the wire."""
-    request = piece.scenario.request
-    body = request.body.encode()
-    headers = {"Host": f"{HOST}:{port}", "User-Agent": "sgibench", "Accept": "*/*", **request.headers}
-    if body:
-        headers |= {"Content-Length": str(len(body))}
-    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-def trial_of(report: BlockReport, endpoint: int, epoch: int, target: str, piece: Piece, started: float) -> Trial:
-    """What a block's report says of one of its endpoints, without the warm-up."""
-    turns = [turn for turn in report.turns if turn.order.endpoint == endpoint and not turn.order.warmup]
-    return Trial(
-        epoch=epoch,
-        target=target,
-        scenario=piece.scenario.name,
-        level=piece.level,
-        turns=tuple(_turn(turn, started) for turn in turns),
-        service_time=Histogram.total(turn.service_time for turn in turns),
-        response_time=_total([turn.response_time for turn in turns]),
-        schedule_lag=_total([turn.schedule_lag for turn in turns]),
-    )
-
-
-def _total(histograms: Sequence[Histogram | None]) -> Histogram | None:
-    present = [histogram for histogram in histograms if histogram is not None]
-    return Histogram.total(present) if present else None
-
-
-def _turn(report: TurnReport, started: float) -> Turn:
-    return Turn(
-        round=report.order.round,
-        position=report.order.position,
-        started_s=report.started_ns / 1e9 - started,
-        planned_s=report.order.seconds,
-        elapsed_s=report.elapsed_s,
-        ledger=report.ledger,
-        target_cpu_s=report.target_cpu_s,
-        load_cpu_s=report.load_cpu_s,
-        reopened=report.reopened,
-    )

@@ -7,7 +7,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -157,11 +157,14 @@ def _os_name() -> str:
 
 @dataclass(frozen=True, slots=True)
 class CpuReading:
-    """CPU time of the whole machine and of ourselves (all processes below this one included), in seconds."""
+    """CPU time of the whole machine, and of each of our own processes (all below this one included), in seconds.
+
+    `ours_s` is keyed by process id and start time, so that a process that ends in between is told from one that idles.
+    """
 
     busy_s: float
     steal_s: float
-    ours_s: float
+    ours_s: Mapping[tuple[int, float], float]
     at_s: float
 
     @classmethod
@@ -173,11 +176,11 @@ class CpuReading:
         busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - steal
         # guest time is counted in user time already
         busy -= getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        ours = 0.0
+        ours: dict[tuple[int, float], float] = {}
         for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
                 mine = process.cpu_times()
-                ours += mine.user + mine.system
+                ours[process.pid, process.create_time()] = mine.user + mine.system
         return cls(busy, steal, ours, at_s)
 
 
@@ -190,7 +193,8 @@ class Noise:
 
     @classmethod
     def between(cls, before: CpuReading, after: CpuReading) -> "Noise":
-        """The noise of the time between."""
+        """The noise of the time between. What a process of ours did after its last reading counts as foreign."""
         elapsed = max(after.at_s - before.at_s, 1e-9)
-        foreign = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
+        ours = sum(max(seconds - before.ours_s.get(key, 0.0), 0.0) for key, seconds in after.ours_s.items())
+        foreign = after.busy_s - before.busy_s - ours
         return cls(max(foreign, 0.0) / elapsed, max(after.steal_s - before.steal_s, 0.0) / elapsed)

@@ -10,7 +10,7 @@ from typing import Any, Generic
 from ..results.errors import LoadError, TargetError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
-from .epoch import Epoch, Instruments, LiveT
+from .epoch import Epoch, EpochResult, Instruments, LiveT
 from .machine import Noise
 from .plan import Pace, Plan
 
@@ -68,7 +68,7 @@ class Measurement(Generic[LiveT]):
         Raises TargetError when no target at all could be measured; whatever else goes wrong is told in the problems.
         """
         self._store.save_manifest(self._manifest)
-        interrupted = False
+        interrupted = lost = False
         try:
             with interruptible():
                 self._epochs()
@@ -77,33 +77,49 @@ class Measurement(Generic[LiveT]):
             message = "the run was interrupted: it holds what was finished by then"
             self._problems.append(Problem(ProblemCode.INTERRUPTED, message))
         except LoadError as error:
+            lost = True
             self._problems.append(Problem(ProblemCode.LOAD_LOST, f"{error.message} ({error.hint})".strip(" ()")))
         failed = not self._trials and not interrupted
-        manifest = replace(
-            self._manifest,
-            status="interrupted" if interrupted else "failed" if failed else "complete",
-            epochs=max((trial.epoch for trial in self._trials), default=0),
-            elapsed_s=round(self._clock() - self._started, 3),
-            problems=(*self._manifest.problems, *_once(self._problems), *noise_problems(self._noise)),
-        )
+        status = "failed" if failed else "interrupted" if interrupted or lost else "complete"
+        manifest = self._manifest_now(status)
+        # Saved before anything is drawn: what was seen must survive a failure to show it.
+        self._store.save_manifest(manifest)
         if failed:
-            self._store.save_manifest(manifest)
             self._raise_nothing_measured()
         return Outcome(Run(manifest, tuple(self._trials)), interrupted)
+
+    def _manifest_now(self, status: str) -> Manifest:
+        return replace(
+            self._manifest,
+            status=status,
+            epochs=max((trial.epoch for trial in self._trials), default=0),
+            elapsed_s=round(self._clock() - self._started, 3),
+            problems=(*self._manifest.problems, *self._problems, *noise_problems(self._noise)),
+        )
 
     def _epochs(self) -> None:
         number, pace = 0, Pace(self._plan)
         while pace.epochs(number, self._left_s())[0] > number:
             number += 1
             began = self._clock()
-            result = Epoch(number, self._plan, self._instruments, self._save).run()
-            self._problems += result.problems
-            self._noise += result.noise
+            result = self._epoch(number)
             if not self._trials:
                 break
             pace.saw(self._clock() - began, result.piece_s)
             planned, rest_s = pace.epochs(number, self._left_s())
             self._instruments.watcher.epoch_over(number, planned, rest_s)
+            self._store.save_manifest(self._manifest_now("running"))
+
+    def _epoch(self, number: int) -> EpochResult:
+        # A target that could not be measured once is not tried again: it would cost every launch its time.
+        plan = self._plan.without({problem.target for problem in self._problems})
+        result = EpochResult()
+        try:
+            Epoch(number, plan, self._instruments, self._save, result).run()
+        finally:
+            self._problems += result.problems
+            self._noise += result.noise
+        return result
 
     def _left_s(self) -> float:
         return self._plan.budget_s - (self._clock() - self._started)
@@ -117,18 +133,6 @@ class Measurement(Generic[LiveT]):
         message = first.message if first else "no target could be measured"
         more = len(self._problems) - 1
         raise TargetError(message, f"and {more} more of {len(self._plan.targets)} targets failed" if more > 0 else "")
-
-
-def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Each target's problem once: a target that fails to start does so in every epoch."""
-    seen: dict[tuple[str, str], int] = {}
-    for problem in problems:
-        seen[(problem.code, problem.target)] = seen.get((problem.code, problem.target), 0) + 1
-    for problem in problems:
-        count = seen.pop((problem.code, problem.target), 0)
-        if count:
-            again = f" (in {count} launches)" if count > 1 else ""
-            yield replace(problem, message=problem.message + again)
 
 
 def noise_problems(noise: Sequence[tuple[str, Noise]]) -> Iterator[Problem]:

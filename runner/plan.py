@@ -1,8 +1,8 @@
 """What a run is going to do, and how long that will take."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ..results.errors import UsageError
 from ..results.records import Level, ScenarioInfo
@@ -12,7 +12,7 @@ from .machine import Cores
 from .targets.launch import Target
 
 # A turn is long enough to hold many answers, and short against the machine's changes of speed (docs/method.md).
-TURN_S = 0.05
+TURN_S = 0.025
 TURN_LIMIT_S = 3.0
 TURN_PER_SERVICE_TIME = 10
 WARMUP_S = 0.3
@@ -21,7 +21,7 @@ WARMUP_AGAIN_S = 0.1
 LAUNCH_S = 1.5
 LAUNCH_PER_TARGET_S = 0.3
 PIECE_S = 0.3  # connecting, and looking at processes before and after
-START_S = 3.0
+START_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,15 @@ class Plan:
     budget_s: float
     seed: int
     cores: Cores
+
+    @property
+    def load_processes(self) -> int:
+        """How many load processes drive: one for each load core, but none without a connection of its own."""
+        return max(1, min(len(self.cores.load), *(piece.level.concurrency for piece in self.pieces)))
+
+    def without(self, names: Collection[str]) -> "Plan":
+        """The plan for the targets that are not named."""
+        return replace(self, targets=tuple(target for target in self.targets if target.name not in names))
 
     def pieces_in(self, epoch: int) -> tuple[Piece, ...]:
         """What is measured in an epoch (from 1)."""
@@ -176,8 +185,12 @@ def pieces_of(scenario: Scenario, place: SuiteScenario | None, seconds: float) -
 
 
 def check_names(pieces: Sequence[Piece]) -> None:
-    """Raise UsageError when two scenarios share a name, so that their figures would mix."""
+    """Raise UsageError when two scenarios share a name, or a level comes twice, so that their figures would mix."""
     seen: dict[str, Scenario] = {}
+    levels: set[tuple[str, Level]] = set()
     for piece in pieces:
+        if (piece.scenario.name, piece.level) in levels:
+            raise UsageError(f"{piece.label}: is asked for twice", "name each level of a scenario once")
+        levels.add((piece.scenario.name, piece.level))
         if seen.setdefault(piece.scenario.name, piece.scenario) != piece.scenario:
             raise UsageError(f"two scenarios are called {piece.scenario.name!r}", "give one of them another name")

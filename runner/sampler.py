@@ -1,8 +1,8 @@
 """Sampling memory, CPU, threads and sockets of the targets' process trees, in a thread of the CLI's process.
 
 That process has nothing to do while load is driven, shares no core with the targets, and is not the load generator.
-Cheap figures are read ten times a second from the targets that get load; PSS and USS only at marks, since the kernel
-walks every page table for them.
+Cheap figures are read ten times a second from all targets that are being compared, context switches and connections
+twice a second; PSS and USS only at marks, since the kernel walks every page table for them.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import psutil
 from ..results.records import MemoryMark
 
 INTERVAL_S = 0.1
-CONNECTIONS_EVERY = 5
+MORE_EVERY = 5
 MIB = 1 << 20
 ESTABLISHED = "01"
 
@@ -119,7 +119,7 @@ class ProcessSampler:
             for item in [item for item in due if item.at <= now]:
                 self._take_mark(item)
             if targets and now >= next_at:
-                self._read(targets, count % CONNECTIONS_EVERY == 0)
+                self._read(targets, count % MORE_EVERY == 0)
                 count += 1
                 next_at = max(next_at + self._interval_s, time.monotonic())
             waits = [item.at for item in due if item.at > now] + ([next_at] if targets else [])
@@ -135,11 +135,17 @@ class ProcessSampler:
                 if found is not None:
                     self._marks.setdefault(item.target.name, []).append(found)
 
-    def _read(self, targets: Sequence[Sampled], with_connections: bool) -> None:
+    def _read(self, targets: Sequence[Sampled], with_more: bool) -> None:
         at_s = round(time.monotonic() - self._started, 4)
-        connections = open_connections() if with_connections else {}
+        connections = open_connections() if with_more else {}
         rows = [
-            {"at_s": at_s, "target": target.name, **figures, "connections": connections.get(target.port)}
+            {
+                "at_s": at_s,
+                "target": target.name,
+                **figures,
+                "connections": connections.get(target.port, 0) if with_more else None,
+                "context_switches": context_switches(target.pids) if with_more else None,
+            }
             for target in targets
             if (figures := self._figures(target.pids))
         ]
@@ -167,7 +173,7 @@ def memory_of(pids: Iterable[int], label: str, at_s: float) -> MemoryMark | None
     memory = uss = 0.0
     processes, kind = 0, "pss"
     for pid in pids:
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             try:
                 full = process.memory_full_info()

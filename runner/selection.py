@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from ..apps.catalogue import APPS, APPS_ROOT, Interface
 from ..results.errors import UsageError
@@ -17,6 +18,7 @@ from .targets.setups import Setup, parse_setup, unknown
 
 USER_CONCURRENCY = (1, 16, 64)
 USER_SECONDS = 0.75
+URL_CHARACTERS = "/?&=%:@!$'()*+,;~-._[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Wish:
     concurrency: tuple[int, ...] = ()
     interface: Interface | None = None
     python: str | None = None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether anything but a suite as it is was asked for."""
+        return bool(self.apps or self.setups or self.scenarios or self.paths or self.concurrency)
 
 
 @dataclass(slots=True)
@@ -68,10 +75,10 @@ def find_suite(name: str) -> Suite:
         raise unknown("suite", name, files.suite_names(), see="bench list suites") from None
 
 
-def find_scenario(name: str) -> Scenario:
-    """A scenario by name, or from a TOML file. Raises UsageError (with the nearest name)."""
+def find_scenario(name: str, folder: Path = Path()) -> Scenario:
+    """A scenario by name, or from a TOML file (seen from `folder`). Raises UsageError (with the nearest name)."""
     if name.endswith(".toml"):
-        scenario = files.read_scenario(Path(name))
+        scenario = files.read_scenario(folder / name)
     else:
         try:
             scenario = files.built_in_scenario(name)
@@ -183,14 +190,15 @@ def _pieces(wish: Wish, suite: Suite, targets: Sequence[Target]) -> list[Piece]:
     pieces: list[Piece] = []
     for name in dict.fromkeys(wish.scenarios):
         pieces += _sized(pieces_of(find_scenario(name), None, USER_SECONDS), wish)
-    for path in dict.fromkeys(wish.paths):
-        pieces += _sized(pieces_of(path_scenario(path), None, USER_SECONDS), wish)
+    for scenario in path_scenarios(wish.paths):
+        pieces += _sized(pieces_of(scenario, None, USER_SECONDS), wish)
     if pieces:
         return pieces
     if not ours:
         return _sized(pieces_of(path_scenario("/"), None, USER_SECONDS), wish)
+    folder = Path(wish.suite).parent if wish.suite and wish.suite.endswith(".toml") else Path()
     for place in suite.scenario:
-        pieces += _sized(pieces_of(find_scenario(place.name), place, place.seconds), wish)
+        pieces += _sized(pieces_of(find_scenario(place.name, folder), place, place.seconds), wish)
     return pieces
 
 
@@ -203,6 +211,19 @@ def _sized(pieces: list[Piece], wish: Wish) -> list[Piece]:
     return pieces_of(first.scenario, place, first.seconds)
 
 
+def path_scenarios(paths: Sequence[str]) -> list[Scenario]:
+    """One scenario for each path, all with names of their own."""
+    scenarios: dict[str, Scenario] = {}
+    for path in dict.fromkeys(paths):
+        scenario = path_scenario(path)
+        name, count = scenario.name, 1
+        while name in scenarios:
+            count += 1
+            name = f"{scenario.name}-{count}"
+        scenarios[name] = scenario.model_copy(update={"name": name})
+    return list(scenarios.values())
+
+
 def path_scenario(path: str) -> Scenario:
     """The scenario for a path of a user's own app: it has to answer 200. Raises UsageError when it is no path."""
     if not path.startswith("/") or any(character.isspace() for character in path):
@@ -211,7 +232,7 @@ def path_scenario(path: str) -> Scenario:
     return Scenario(
         name="path-" + slug.encode("ascii", "ignore").decode()[:50],
         title=f"GET {path}",
-        request=Request(path=path),
+        request=Request(path=quote(path, safe=URL_CHARACTERS)),
         load=Load(concurrency=list(USER_CONCURRENCY)),
     )
 

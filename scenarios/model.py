@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
-Path = Annotated[str, Field(pattern=r"^/\S*$")]
+Path = Annotated[str, Field(pattern=r"^/[!-~]*$")]  # as it goes over the wire: percent-encoded
 Concurrency = Annotated[int, Field(ge=1, le=20_000)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 

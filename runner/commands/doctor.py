@@ -180,11 +180,16 @@ def look_at_noise(cores: Cores) -> Finding:
             outcome = measure(plan, manifest_of(plan, "doctor"), store, silent, time.monotonic())
     except BenchError as error:
         return Finding("noise", State.BAD, f"cannot be measured: {error.message}")
+    if outcome.interrupted:
+        raise KeyboardInterrupt
     return noise_finding(outcome.run)
 
 
 def noise_finding(run: Run) -> Finding:
     """What the rounds of one launch of two equal targets say about this machine."""
+    if len(run.trials) != 2:
+        why = "; ".join(problem.message for problem in run.manifest.problems)
+        return Finding("noise", State.BAD, f"cannot be measured: {why}")
     first, second = (turn_values(trial, Metric.THROUGHPUT) for trial in run.trials)
     logs = [math.log(second[number] / first[number]) for number in sorted(first.keys() & second.keys())]
     if len(logs) < 8:

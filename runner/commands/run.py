@@ -86,7 +86,7 @@ def run(
     for note in choice.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
     plan = Plan(
-        suite=choice.suite.name if not (wish.apps or wish.setups) else "own",
+        suite="own" if wish.is_own else choice.suite.name,
         title=title_of(choice, wish),
         targets=tuple(choice.targets),
         baseline=baseline_of(choice),
@@ -99,7 +99,7 @@ def run(
         cores=cores,
     ).checked()
     store = RunStore(output or new_folder(Path("bench-results"), plan.suite))
-    manifest = manifest_of(plan, store.folder.name)
+    manifest = manifest_of(plan, store.folder.resolve().name)
     outcome = measure(plan, manifest, store, console, started)
     summary = publish(outcome.run, store)
     show(summary, store, as_json=as_json, console=console)
@@ -119,12 +119,13 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
     try:
         with (
             Display(plan, manifest, console) as display,
-            LocustSession(load_cores=plan.cores.load) as load,
+            LocustSession(plan.cores.load, plan.load_processes) as load,
         ):
             load.start()
             instruments = Instruments(launcher, load, sampler, display, started)
             return Measurement(plan, manifest, store, instruments).run()
     finally:
+        launcher.stop()  # again, where an interruption came while it was stopping
         sampler.close()
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, set(start_cores))
@@ -172,7 +173,7 @@ def parse_counts(text: str) -> tuple[int, ...]:
 
 def title_of(choice: Choice, wish: Wish) -> str:
     """What a run is called: the suite's title, or what was compared."""
-    if not (wish.apps or wish.setups):
+    if not wish.is_own:
         return choice.suite.title
     apps = list(dict.fromkeys(target.app.name for target in choice.targets))
     setups = list(dict.fromkeys(target.setup.name for target in choice.targets))

@@ -69,7 +69,7 @@ def _time_alone(live: LiveTarget, scenario: Scenario, expect: Expectation) -> fl
         return 0.0  # what a write does when it is repeated is the user's business
     times = []
     for _ in range(REPEATS):
-        answer = _ask(live, request.path, request.method, scenario.load.timeout_s)
+        answer = _ask(live, request.path, request.method, scenario.load.timeout_s, request.headers)
         wrong = _differs(answer, expect)
         if wrong:
             raise TargetError(
@@ -91,9 +91,11 @@ def _differs(answer: Answer, expect: Expectation) -> str:
     return ""
 
 
-def _ask(live: LiveTarget, path: str, method: str, timeout_s: float = 10.0) -> Answer:
+def _ask(
+    live: LiveTarget, path: str, method: str, timeout_s: float = 10.0, headers: Mapping[str, str] | None = None
+) -> Answer:
     try:
-        return live.ask(path, method, timeout_s)
+        return live.ask(path, method, timeout_s, headers)
     except TimeoutError as error:
         raise live.failure(f"gave no answer to {method} {path} within {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException) as error:

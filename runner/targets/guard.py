@@ -9,6 +9,7 @@ Protocol: the first line on standard output is ``pid N``; at the end comes ``exi
 on standard input asks for an end by that signal.
 """
 
+import contextlib
 import ctypes
 import os
 import select
@@ -82,14 +83,16 @@ COMMAND_PID = [0]
 def end_tree(process: "subprocess.Popen[bytes]", signum: int, grace_s: float) -> None:
     """Ask the command to stop, wait, then kill whatever is left of its tree."""
     deadline = time.monotonic() + grace_s
-    send(process.pid, signum)
+    if process.returncode is None:
+        send(process.pid, signum)
     while time.monotonic() < deadline:
         if process.poll() is not None and not descendants(os.getpid()):
             return
         reap()
         time.sleep(POLL_S)
     for _ in range(250):  # a tree that forks while it is being killed needs more than one pass
-        send(process.pid, signal.SIGKILL, group=True)
+        if process.returncode is None:  # once reaped, the number may be another's
+            send(process.pid, signal.SIGKILL, group=True)
         left = descendants(os.getpid())
         for pid in left:
             send(pid, signal.SIGKILL)
@@ -102,10 +105,13 @@ def end_tree(process: "subprocess.Popen[bytes]", signum: int, grace_s: float) ->
 def watch(process: "subprocess.Popen[bytes]") -> None:
     """Wait until the command ends, or until standard input closes or asks for its end."""
     signum, grace_s = int(signal.SIGTERM), GRACE_S
+    files = [0]
+    with contextlib.suppress(AttributeError, OSError):
+        files.append(os.pidfd_open(process.pid))  # readable once it has ended: no need to wake up and look
     while process.poll() is None:
-        ready, _, _ = select.select([0], [], [], 0.1)
+        ready, _, _ = select.select(files, [], [], 1.0 if len(files) > 1 else 0.1)
         reap()
-        if not ready:
+        if 0 not in ready:
             continue
         words = os.read(0, 4096).decode(errors="replace").split()
         if words[:1] == ["stop"]:
@@ -120,11 +126,12 @@ def main(arguments: list[str]) -> int:
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # the pipe alone decides: a signal to the guard must not orphan the tree
     prctl(PR_SET_CHILD_SUBREAPER, 1)
-    if cores != "-" and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
 
     def in_child() -> None:
         os.setsid()
+        if cores != "-" and hasattr(os, "sched_setaffinity"):
+            # Only the command: the guard stays where `bench` is, off the cores that are measured.
+            os.sched_setaffinity(0, {int(core) for core in cores.split(",")})
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, signal.SIG_DFL)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -73,6 +73,7 @@ class LiveTarget:
         self.process = process
         self.port = port
         self.pids: tuple[int, ...] = ()
+        self._served: set[int] = set()
 
     @property
     def name(self) -> str:
@@ -80,15 +81,22 @@ class LiveTarget:
         return self.target.name
 
     def refresh(self) -> None:
-        """Look again which processes belong to the tree."""
+        """Look again which processes belong to the tree: an app may start helpers when it is first asked."""
         self.pids = tuple(process.pid for process in self.process.tree())
+        self._served = set(self.serving_processes())
 
-    def ask(self, path: str, method: str = "GET", timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
+    def ask(
+        self,
+        path: str,
+        method: str = "GET",
+        timeout_s: float = ANSWER_TIMEOUT_S,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Ask once, over a new connection. Raises OSError or http.client.HTTPException."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
         try:
             started = time.perf_counter()
-            connection.request(method, path, headers={"Connection": "close"})
+            connection.request(method, path, headers={**(headers or {}), "Connection": "close"})
             response = connection.getresponse()
             body = response.read()
             elapsed_ms = (time.perf_counter() - started) * 1000
@@ -109,13 +117,13 @@ class LiveTarget:
             message = self.failure(f"ended with code {code} while it was measured").message
             return [(ProblemCode.SERVER_DIED, message)]
         found = []
-        serving, wanted = self.serving_processes(), self.target.setup.workers
-        replaced = len(set(serving) - set(self.pids))
-        if replaced:
-            self.refresh()
+        died = [pid for pid in self._served if not psutil.pid_exists(pid)]
+        if died:
             reason = reason_in(self.process.log_tail(40))
-            message = f"{replaced} of its workers died and were replaced while it was measured"
+            message = f"{len(died)} of its workers died while it was measured"
             found.append((ProblemCode.WORKER_DIED, f"{message}: {reason}" if reason else message))
+        self.refresh()
+        serving, wanted = self._served, self.target.setup.workers
         if len(serving) < wanted:
             found.append((ProblemCode.WORKER_COUNT, f"runs {len(serving)} of {wanted} workers"))
         return found
@@ -162,12 +170,12 @@ def free_ports(count: int) -> list[int]:
         return [int(sock.getsockname()[1]) for sock in sockets]
 
 
-def await_ready(live: LiveTarget, path: str, timeout_s: float = READY_TIMEOUT_S) -> Answer:
+def await_ready(live: LiveTarget, path: str, timeout_s: float, deadline: float) -> Answer:
     """Wait until a target answers `path` with its whole number of workers; return the answer, whatever it says.
 
-    Raises TargetError when it exits, when something else answers on its port, or when the time is up.
+    `deadline` is the instant on the monotonic clock, `timeout_s` after the launch. Raises TargetError when it exits,
+    when something else answers on its port, or when the time is up.
     """
-    deadline = time.monotonic() + timeout_s
     complaint = f"did not listen on its port within {timeout_s:g} s"
     while time.monotonic() < deadline:
         if not live.process.running:

@@ -1,5 +1,6 @@
 """Launching all targets of an epoch side by side, proving them, and ending them."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,10 +41,12 @@ class TargetLauncher:
         self._probe_path = probe_path
         self._ready_timeout_s = ready_timeout_s
         self._started: list[LiveTarget] = []
+        self._deadline = 0.0
 
     def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
         """Launch all; for each, its live target (ready, quiet and pinned), or why there is none."""
         self._started = []
+        self._deadline = time.monotonic() + self._ready_timeout_s
         for target, port in zip(targets, free_ports(len(targets)), strict=True):
             self._launch(target, port, epoch, hash_seed)
         outcomes = [self._ready(index, epoch, hash_seed) for index in range(len(targets))]
@@ -58,7 +61,9 @@ class TargetLauncher:
 
         def attempt(live: LiveTarget) -> Conformity | TargetError:
             try:
-                return prove(live, scenarios)
+                proof = prove(live, scenarios)
+                live.refresh()
+                return proof
             except TargetError as error:
                 return error
 
@@ -84,7 +89,7 @@ class TargetLauncher:
         path = CONTRACT_PATH if live.target.app.ours else self._probe_path
         for attempt in range(PORT_ATTEMPTS):
             try:
-                await_ready(live, path, self._ready_timeout_s)
+                await_ready(live, path, self._ready_timeout_s, self._deadline)
                 return live
             except TargetError as error:
                 if attempt + 1 == PORT_ATTEMPTS or not port_was_taken(live):

@@ -85,7 +85,8 @@ class GuardedProcess:
             if word == "exit":
                 self._exit_code = int(rest)
             elif self._guard.poll() is not None:
-                self._exit_code = -int(signal.SIGKILL)
+                word, rest = self._read_line(0)  # it may have said so just before it ended
+                self._exit_code = int(rest) if word == "exit" else -int(signal.SIGKILL)
         return self._exit_code
 
     @property

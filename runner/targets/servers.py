@@ -55,7 +55,6 @@ UVICORN_LOG = ("--no-access-log", "--log-level", "warning")
 GUNICORN = ("-m", "gunicorn", "{app}", "--bind", "{host}:{port}", "--workers", "{workers}")
 GUNICORN_ALONE = (
     *("--config", str(Path(__file__).with_name("gunicorn_defaults.py"))),
-    "--no-control-socket",
     *("--log-level", "warning"),
 )
 GUNICORN_ENV = ("GUNICORN_CMD_ARGS", "WEB_CONCURRENCY")

@@ -66,7 +66,7 @@ class FakeClock:
 
 
 def a_quiet_machine() -> CpuReading:
-    return CpuReading(0.0, 0.0, 0.0, 0.0)
+    return CpuReading(0.0, 0.0, {}, 0.0)
 
 
 @dataclass
@@ -94,10 +94,12 @@ class FakeLauncher:
     wrong: tuple[str, ...] = ()
     dies_with: dict[str, ProblemCode] = field(default_factory=dict)
     hash_seeds: list[int] = field(default_factory=list)
+    launched: list[int] = field(default_factory=list)
     running: int = 0
 
     def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[FakeLive | TargetError]:
         self.hash_seeds.append(hash_seed)
+        self.launched.append(len(targets))
         self.clock.now += 2.0
         self.running += len(targets)
         return [
@@ -148,7 +150,7 @@ class FakeLoad:
                 on_turn(order)
             turns.append(self._turn(block, order))
             self.clock.now += order.seconds
-        return BlockReport(block.id, tuple(turns), 0, 0)
+        return BlockReport(block.id, tuple(turns), sum(turn.ledger.ok for turn in turns), 0)
 
     def _turn(self, block: Block, order: TurnOrder) -> TurnReport:
         rate = self.rates[block.endpoints[order.endpoint].name.partition("@")[0]] * self.machine(order.round)

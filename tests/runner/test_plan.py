@@ -1,16 +1,20 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from sgibench.results.errors import UsageError
 from sgibench.results.records import Level
 from sgibench.runner.plan import Pace, Piece, check_names, pieces_of
-from sgibench.scenarios.files import built_in_scenario
+from sgibench.runner.selection import Wish, choose
+from sgibench.scenarios.files import built_in_scenario, suite_names
 from sgibench.scenarios.model import Load, Request, Scenario, SuiteScenario
 
 from .fakes import JSON, WAIT, a_plan, a_target
 
 
 @pytest.mark.parametrize(
-    ("service_s", "turn_s"), [(0.0, 0.05), (0.001, 0.05), (0.02, 0.2), (0.2, 2.0), (1.0, 3.0), (60.0, 3.0)]
+    ("service_s", "turn_s"), [(0.0, 0.025), (0.001, 0.025), (0.02, 0.2), (0.2, 2.0), (1.0, 3.0), (60.0, 3.0)]
 )
 def test_a_turn_is_ten_times_the_service_time_within_bounds(service_s: float, turn_s: float) -> None:
     assert Piece(JSON, Level(8), 1.0).turn_s(service_s) == pytest.approx(turn_s)
@@ -71,7 +75,20 @@ def test_levels_rise_and_a_suite_may_set_them() -> None:
 def test_two_scenarios_of_one_name_are_refused() -> None:
     other = Scenario(name="json", title="other", request=Request(path="/y"), load=Load(concurrency=[1]))
     with pytest.raises(UsageError, match="two scenarios are called 'json'"):
-        check_names([Piece(JSON, Level(1), 1), Piece(other, Level(1), 1)])
+        check_names([Piece(JSON, Level(1), 1), Piece(other, Level(2), 1)])
+    with pytest.raises(UsageError, match="is asked for twice"):
+        check_names([Piece(JSON, Level(1), 1), Piece(JSON, Level(1), 1)])
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_every_suite_fits_its_own_budget_on_two_cores_with_room_to_spare(name: str) -> None:
+    choice = choose(Wish(suite=name), Path.cwd(), 1)
+    suite = choice.suite
+    plan = replace(
+        a_plan(epochs=(suite.epochs.min, suite.epochs.max), budget_s=suite.budget_s, pieces=choice.pieces),
+        targets=tuple(choice.targets),
+    )
+    assert plan.least_s() < 0.95 * suite.budget_s
 
 
 def test_a_piece_says_in_words_what_it_is() -> None:

@@ -20,7 +20,7 @@ def test_nothing_asked_for_is_the_default_suite(tmp_path: Path) -> None:
     assert choice.suite.name == "default"
     assert len(choice.targets) == 8
     assert [piece.label for piece in choice.pieces] == [
-        "json, 32 connections",
+        "json, 8 connections",
         "wait-50ms, 16 connections",
         "wait-50ms, 64 connections",
         "wait-50ms, 256 connections",

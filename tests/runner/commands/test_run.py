@@ -37,7 +37,7 @@ def test_the_json_holds_what_is_promised(finished: tuple[Path, dict[str, Any], s
     assert cells == {
         (target, scenario, level)
         for target in ("bare-wsgi@gunicorn-gthread-1x8", "bare-asgi@uvicorn")
-        for scenario, level in (("json", 32), ("wait-50ms", 4), ("wait-50ms", 16))
+        for scenario, level in (("json", 8), ("wait-50ms", 4), ("wait-50ms", 16))
     }
     for problem in found["problems"]:
         assert problem.keys() >= {"code", "target", "scenario", "message"}
@@ -100,7 +100,7 @@ def test_progress_goes_to_stderr_in_plain_lines_without_a_terminal(
     finished: tuple[Path, dict[str, Any], str],
 ) -> None:
     said = finished[2]
-    assert "launch 1 of 2 · json, 32 connections" in said
+    assert "launch 1 of 2 · json, 8 connections" in said
     assert "\x1b" not in said
 
 

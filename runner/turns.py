@@ -1,0 +1,94 @@
+"""Turns: their order, the request they send, and what their reports say. Pure functions around the rotation."""
+
+import random
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from ..results.histogram import Histogram
+from ..results.ledger import Ledger
+from ..results.records import Problem, ProblemCode, Trial, Turn
+from .load.orders import BlockReport, TurnOrder, TurnReport
+from .plan import Piece
+from .targets.launch import HOST
+
+
+def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng: random.Random) -> Iterator[TurnOrder]:
+    """The turns of a piece: a warm-up each, then rounds in each of which every target has one, in random order.
+
+    `lengths` are the targets' turn lengths in seconds; all get the same number of rounds.
+    """
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    if warmup_s:
+        for position, endpoint in enumerate(order):
+            yield TurnOrder(endpoint, warmup_s, round=-1, position=position, warmup=True)
+    for number in range(piece.rounds(fmean(lengths))):
+        rng.shuffle(order)
+        for position, endpoint in enumerate(order):
+            yield TurnOrder(endpoint, lengths[endpoint], number, position)
+
+
+def request_bytes(piece: Piece, port: int) -> bytes:
+    """The scenario's request as it goes over the wire."""
+    request = piece.scenario.request
+    body = request.body.encode()
+    given = {name.lower() for name in request.headers}
+    ours = {"Host": f"{HOST}:{port}", "User-Agent": "sgibench", "Accept": "*/*"}
+    headers = {name: value for name, value in ours.items() if name.lower() not in given} | request.headers
+    if body:
+        headers["Content-Length"] = str(len(body))
+    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def per_measured(count: int, report: BlockReport, endpoint: int) -> int | None:
+    """The part of a count over the whole block that falls to its measured requests, the warm-up's taken out."""
+    answered = [(turn.ledger.ok, turn.order.warmup) for turn in report.turns if turn.order.endpoint == endpoint]
+    measured, all_of_them = sum(ok for ok, warmup in answered if not warmup), sum(ok for ok, _ in answered)
+    return round(count * measured / all_of_them) or None if count > 0 and all_of_them else None
+
+
+def disagreement(report: BlockReport, target: str, piece: Piece) -> Iterator[Problem]:
+    """Locust's own statistics have to agree with the ledgers."""
+    ledger = Ledger.total(turn.ledger for turn in report.turns)
+    ours, locusts = ledger.ok + ledger.error_count, report.locust_requests
+    if ours != locusts:
+        message = f"Locust counted {locusts:,} requests, the ledgers {ours:,}"
+        yield Problem(ProblemCode.LEDGER_UNBALANCED, message, target, piece.scenario.name)
+
+
+def trial_of(
+    report: BlockReport, endpoint: int, epoch: int, target: str, piece: Piece, started: float, processes: int = 1
+) -> Trial:
+    """What a block's report says of one of its endpoints, without the warm-up. `processes` drove the load."""
+    turns = [turn for turn in report.turns if turn.order.endpoint == endpoint and not turn.order.warmup]
+    return Trial(
+        epoch=epoch,
+        target=target,
+        scenario=piece.scenario.name,
+        level=piece.level,
+        turns=tuple(_turn(turn, started, processes) for turn in turns),
+        service_time=Histogram.total(turn.service_time for turn in turns),
+        response_time=_total([turn.response_time for turn in turns]),
+        schedule_lag=_total([turn.schedule_lag for turn in turns]),
+        first_error=next((turn.first_error for turn in turns if turn.first_error), ""),
+    )
+
+
+def _total(histograms: Sequence[Histogram | None]) -> Histogram | None:
+    present = [histogram for histogram in histograms if histogram is not None]
+    return Histogram.total(present) if present else None
+
+
+def _turn(report: TurnReport, started: float, processes: int) -> Turn:
+    return Turn(
+        round=report.order.round,
+        position=report.order.position,
+        started_s=report.started_ns / 1e9 - started,
+        planned_s=report.order.seconds,
+        elapsed_s=report.elapsed_s,
+        ledger=report.ledger,
+        target_cpu_s=report.target_cpu_s,
+        load_cpu_s=report.load_cpu_s / processes,
+        reopened=report.reopened,
+    )
