@@ -1,35 +1,56 @@
 """Two runs side by side on the terminal."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from textwrap import wrap
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from ..results.summary import Verdict
-from ..results.two_runs import Pair, TwoRuns
-from .format import counted, joined, number, plain, ratio
+from ..results.two_runs import EnvironmentDifference, Pair, TwoRuns
+from .format import MISSING, columns, counted, joined, number, plain, ratio, ratio_interval, ratio_value
 
 STYLES = {Verdict.FASTER: "green", Verdict.SLOWER: "red", Verdict.SAME: "", Verdict.INCONCLUSIVE: "dim"}
+BOUND = "lower bound"
+BOUND_NOTE = "Lower bound: the load side was the limit in one of the runs, so there is no ratio."
+ONE_LAUNCH_NOTE = "A ratio without brackets rests on a run with one launch: nothing follows from it."
+GAP_COLUMNS = 2
+NAME_COLUMNS_MIN = 16
+NAMED_MAX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _RunsView:
+    runs: TwoRuns
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Group(*_parts(self.runs, options.max_width))
 
 
 def comparison_view(runs: TwoRuns) -> RenderableType:
     """What changed from the first run to the second, and where their environments differ."""
-    return Group(*_parts(runs))
+    return _RunsView(runs)
 
 
-def _parts(runs: TwoRuns) -> Iterator[RenderableType]:
+def _parts(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
     yield Text.assemble(("first   ", "dim"), plain(runs.first), "\n", ("second  ", "dim"), plain(runs.second), "\n")
-    yield from _environment(runs)
-    if not runs.pairs:
+    yield from _environment(runs, width)
+    if runs.pairs:
+        yield _table(runs, width)
+        yield Text()
+        yield from (Text(note, style="dim") for note in _notes(runs))
+        yield from (Text(line) for line in conclusions(runs))
+    else:
         yield Text("The two runs have no target and scenario in common.")
-        return
-    yield _table(runs)
-    yield Text()
-    yield from (Text(line) for line in conclusions(runs))
     for which, names in (("first", runs.only_first), ("second", runs.only_second)):
         if names:
-            yield Text(f"Only in the {which} run: {plain(joined(names))}.", style="dim")
+            shown = [plain(name) for name in names[:NAMED_MAX]]
+            rest = [f"{len(names) - NAMED_MAX} more"] if len(names) > NAMED_MAX else []
+            yield Text(f"Only in the {which} run: {joined([*shown, *rest])}.", style="dim")
 
 
 def conclusions(runs: TwoRuns) -> Iterator[str]:
@@ -46,7 +67,7 @@ def conclusions(runs: TwoRuns) -> Iterator[str]:
     undecided = len(related) - len(changed) - same
     yield (
         f"Relative to {plain(runs.baseline)}, of {counted(len(related), 'comparison')}: {len(changed)} changed, "
-        f"{same} surely the same, {undecided} undecided."
+        f"{same} the same, {undecided} undecided."
     )
     for pair in changed:
         word = "faster" if pair.change is Verdict.FASTER else "slower"
@@ -59,39 +80,75 @@ def conclusions(runs: TwoRuns) -> Iterator[str]:
         yield "No verdict of the first run is contradicted by the second."
 
 
-def _environment(runs: TwoRuns) -> Iterator[RenderableType]:
+def _environment(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
     if not runs.environment:
         yield Text("The environments are the same.\n", style="dim")
         return
     count = counted(len(runs.environment), "difference")
     yield Text(f"The environments are not the same ({count}): changes may come from there.", style="yellow")
-    table = Table("", "first", "second", box=None, pad_edge=False, header_style="dim")
     for item in runs.environment:
-        table.add_row(plain(item.key), plain(item.first or "–"), plain(item.second or "–"))
-    yield table
+        yield Padding(_difference(item, width - 2), (0, 0, 0, 2))
     yield Text()
 
 
-def _table(runs: TwoRuns) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("target", overflow="fold")
-    table.add_column("scenario", no_wrap=True)
-    table.add_column("first\nreq/s", justify="right", no_wrap=True)
-    table.add_column("second\nreq/s", justify="right", no_wrap=True)
-    table.add_column("second over first,\neach over its baseline", justify="right", no_wrap=True)
-    table.add_column("change", no_wrap=True)
-    for pair in runs.pairs:
-        is_baseline = pair.target == runs.baseline
-        change = "baseline" if is_baseline else pair.change.value if pair.change else "–"
-        table.add_row(
-            plain(pair.target),
-            _where(pair),
-            number(pair.first.value if pair.first else None),
-            number(pair.second.value if pair.second else None),
-            "" if is_baseline else ratio(pair.relative),
-            Text(change, style="dim" if is_baseline or pair.change is None else STYLES[pair.change]),
-        )
+def _difference(item: EnvironmentDifference, width: int) -> RenderableType:
+    """On one line where it fits, else one line for each run's value."""
+    key, first, second = (plain(text) if text else MISSING for text in (item.key, item.first, item.second))
+    line = Text.assemble((f"{key}  ", "dim"), first, (" → ", "dim"), second)
+    if columns(line.plain) <= width:
+        return line
+    grid = Table.grid(padding=(0, GAP_COLUMNS, 0, 0))
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    grid.add_row(Text("  first"), Text(first))
+    grid.add_row(Text("  second"), Text(second))
+    return Group(Text(key, style="dim", overflow="fold"), grid)
+
+
+def _table(runs: TwoRuns, width: int) -> Table:
+    """Under each scenario its targets: a target's name is long enough to want the width for itself."""
+    headings = ["", "first\nreq/s", "second\nreq/s", "second / first, each\nover its baseline", "change"]
+    figures = [_figures(pair, runs.baseline) for pair in runs.pairs]
+    heads = [max(map(len, heading.split("\n"))) for heading in headings[1:]]
+    taken = sum(max(head, *(len(row[at]) for row in figures)) + GAP_COLUMNS for at, head in enumerate(heads))
+    room = max(width - taken, NAME_COLUMNS_MIN)
+    table = Table(box=None, padding=(0, GAP_COLUMNS, 0, 0), pad_edge=False, header_style="dim")
+    for at, heading in enumerate(headings):
+        last = at == len(headings) - 1
+        table.add_column(heading, justify="right" if at and not last else "left", overflow="fold", no_wrap=at > 0)
+    blank = [Text() for _ in headings[1:]]
+    for where, pairs in groupby(runs.pairs, _where):
+        table.add_row(_name(where, room, "bold"), *blank)
+        for pair in pairs:
+            cells = [Text(text) for text in _figures(pair, runs.baseline)]
+            cells[-1].stylize(STYLES[pair.change] if pair.change else "dim")
+            table.add_row(_name(plain(pair.target), room), *cells)
     return table
+
+
+def _name(text: str, room: int, style: str = "") -> Text:
+    """A name, broken at its hyphens where it is too long for one line."""
+    return Text("\n".join(wrap(text, room, subsequent_indent="  ")) or text, style=style)
+
+
+def _figures(pair: Pair, baseline: str) -> tuple[str, str, str, str]:
+    rates = [number(estimate.value if estimate else None) for estimate in (pair.first, pair.second)]
+    if pair.target == baseline:
+        return rates[0], rates[1], "", BOUND if _bounded(pair) else "baseline"
+    relative = MISSING if pair.relative is None else f"{ratio_value(pair.relative)} {ratio_interval(pair.relative)}"
+    change = pair.change.value if pair.change else BOUND if _bounded(pair) else MISSING
+    return rates[0], rates[1], relative.strip(), change
+
+
+def _bounded(pair: Pair) -> bool:
+    return pair.first is not None and pair.second is not None and pair.across is None
+
+
+def _notes(runs: TwoRuns) -> Iterator[str]:
+    if any(map(_bounded, runs.pairs)):
+        yield BOUND_NOTE
+    if any(pair.relative is not None and pair.relative.low is None for pair in runs.pairs):
+        yield ONE_LAUNCH_NOTE
 
 
 def _where(pair: Pair) -> str:

@@ -13,13 +13,12 @@ from ..results.summary import Metric, Summary
 from .figures import comparison_table
 from .format import MISSING, exact, joined, number, plain, whole
 from .panels import Panel, level_text
-from .tables import YOURS_NOTE, Cell, Column, Line, Table, figure, tags
+from .tables import YOURS_NOTE, Cell, Column, Line, Table, figure, no_time_note, tags
 
 NAME = Column("Target", numeric=False)
 METRIC_NAMES = {
     Metric.THROUGHPUT: "Throughput",
     Metric.CPU: "CPU per request (lower is better)",
-    Metric.SERVICE_P50: "Median service time (lower is better)",
 }
 
 
@@ -86,7 +85,9 @@ def _latencies(panel: Panel) -> Iterator[Table]:
                 Line(plain(row.result.target), tuple(figure(table.get(name)) for name in names))
                 for row, table in zip(panel.rows, times, strict=True)
             ]
-            yield Table(f"{title}, {panel.place}", columns, tuple(lines))
+            gaps = any(name not in table for table in times for name in names)
+            notes = (no_time_note(panel.open_loop),) if gaps else ()
+            yield Table(f"{title}, {panel.place}", columns, tuple(lines), notes)
 
 
 def _ledger(panel: Panel) -> Table:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ..results.summary import Comparison, Summary, Verdict
 from .charts.canvas import Words
@@ -11,7 +12,7 @@ from .charts.palette import Style
 from .format import counted, exact, joined, plain, quantity, ratio, ratio_interval, ratio_value, value_of, whole
 from .panels import Panel, Row, Standing
 from .sentences import slope_of
-from .tables import VERDICT_SIGNS, Cell, Column, Line, Table, figure, memory_kind, times_of
+from .tables import CUT_SHORT, FEW_ANSWERS, VERDICT_SIGNS, Cell, Column, Line, Table, figure, memory_kind, times_of
 
 FLAT_GROWTH = 1.1
 NAMED_MAX = 4
@@ -64,7 +65,7 @@ def latency_figure(panel: Panel, styles: Mapping[str, Style], ident: str) -> Fig
     shown = [(row.result.target, _spectrum(row)) for row in panel.ranked]
     series = [Series(styles[name], points) for name, points in shown if len(points) > 1]
     if not series:
-        return Figure(panel.place, "No chart: there are no latencies of valid results.", headline=panel.headline)
+        return Figure(panel.place, f"No chart: {_no_latencies(panel)}.", headline=panel.headline)
     caption = f"{_latency_caption(panel)} {_loop_note(panel)}".strip()
     words = Words(ident, f"Latency percentile spectrum: {panel.place}", caption)
     return Figure(panel.place, caption, spectrum(words, series), None, panel.headline)
@@ -83,7 +84,7 @@ def memory_figure(panels: Sequence[Panel], summary: Summary, styles: Mapping[str
     series = [
         Series(styles[name], _memory_points(panels, name), _slope_label(summary, name, scenario.name)) for name in names
     ]
-    caption = _memory_caption(summary, names, scenario.name)
+    caption = _memory_caption(summary, names, panels)
     kind = memory_kind(panels[-1])
     words = Words(ident, f"Memory over connections: {title}", caption)
     drawn = [one for one in series if len(one.points) > 1]
@@ -207,15 +208,21 @@ def _spectrum(row: Row) -> tuple[Point, ...]:
 def _latency_caption(panel: Panel) -> str:
     tails = [(times_of(row.result).get("p99"), plain(row.result.target)) for row in panel.ranked]
     known = sorted(((tail, name) for tail, name in tails if tail is not None), key=lambda pair: pair[0].value)
+    unknown = [name for tail, name in tails if tail is None]
+    why = FEW_ANSWERS if panel.open_loop else f"{FEW_ANSWERS}, or {CUT_SHORT}"
+    gap = f"No 99th percentile of {joined(unknown)}: {why}." if unknown else ""
     if not known:
-        return left_out(panel)
+        return f"{gap} {left_out(panel)}".strip()
     (low, first), (high, last) = known[0], known[-1]
     text = f"99 % of the requests to {first} are answered within {quantity(low, 'ms')}"
     text += f", of those to {last} within {quantity(high, 'ms')}." if len(known) > 1 else "."
-    unknown = [name for tail, name in tails if tail is None]
-    if unknown:
-        text += f" Too few requests to say so of {joined(unknown)}."
-    return f"{text} {left_out(panel)}".strip()
+    return " ".join(part for part in (text, gap, left_out(panel)) if part)
+
+
+def _no_latencies(panel: Panel) -> str:
+    if not panel.ranked:
+        return "there are no latencies of valid results"
+    return FEW_ANSWERS if panel.open_loop else f"{FEW_ANSWERS}, or every latency is {CUT_SHORT}"
 
 
 def _loop_note(panel: Panel) -> str:
@@ -245,15 +252,25 @@ def _slope_label(summary: Summary, name: str, scenario: str) -> str:
     return f"{value_of(slope)} KiB" if slope else ""
 
 
-def _memory_caption(summary: Summary, names: Sequence[str], scenario: str) -> str:
+def _memory_caption(summary: Summary, names: Sequence[str], panels: Sequence[Panel]) -> str:
+    scenario, levels = panels[0].scenario.name, [panel.level.concurrency for panel in panels]
+    slots = {target.name: target.slots for target in summary.manifest.targets if target.slots is not None}
     slopes = [(slope_of(summary, name, scenario), plain(name)) for name in names]
+    full = [
+        plain(name) for name in names if not slope_of(summary, name, scenario) and slots.get(name, inf) <= min(levels)
+    ]
+    whose, verb = ("its", "has") if len(full) == 1 else ("their", "have")
+    gap = f" {joined(full)} {verb} no slope: all of {whose} slots are taken at every level." if full else ""
     known = sorted(((slope, name) for slope, name in slopes if slope), key=lambda pair: pair[0].value)
     if not known:
-        return "Memory of the whole process tree, idle and at the peak of each level."
+        return f"Memory of the whole process tree, idle and at the peak of each level.{gap}"
     (low, first), (high, last) = known[0], known[-1]
-    text = f"One more request in flight costs {first} {quantity(low, 'KiB')}"
+    text = f"One more request held costs {first} {quantity(low, 'KiB')}"
     text += f", and {last} {quantity(high, 'KiB')}." if len(known) > 1 else "."
-    return f"{text} The figures at the lines' ends are these slopes."
+    text += " The figures at the lines' ends are these slopes."
+    if any(slots.get(name, inf) < max(levels) for name in names):
+        text += " A target holds no more requests than it has slots; the connections beyond only wait."
+    return f"{text}{gap}"
 
 
 def _memory_table(panels: Sequence[Panel], summary: Summary, names: Sequence[str]) -> Table:
@@ -263,7 +280,7 @@ def _memory_table(panels: Sequence[Panel], summary: Summary, names: Sequence[str
         Column("Target", numeric=False),
         Column("Idle", f"MiB {kind}"),
         *(Column(f"Peak, {panel.level.label}", f"MiB {kind}") for panel in panels),
-        *([Column("A request in flight", "KiB")] if sloped else []),
+        *([Column("A request held", "KiB")] if sloped else []),
     )
     lines = []
     for name in names:

@@ -7,13 +7,21 @@ from ..results.summary import Summary
 from .format import plain
 
 _SEE_LOG = "See the server's log in the run's folder."
+_OUR_FAULT = "If nothing else explains it, this is a fault of sgibench: report it with the run's folder."
 ADVICE: Mapping[ProblemCode, str] = {
     ProblemCode.GENERATOR_LIMITED: "Give the load side more cores, or ask less of it.",
+    ProblemCode.OVERLOADED: "Offer a lower rate to see latencies that are not those of a queue; or add workers.",
+    ProblemCode.STALLED: "Look into the server's log for what it did meanwhile, then load it again.",
     ProblemCode.ERRORS: _SEE_LOG,
+    ProblemCode.LEDGER_UNBALANCED: _OUR_FAULT,
+    ProblemCode.IMPOSSIBLE: f"Check that the app waits as long as the scenario asks. {_OUR_FAULT}",
     ProblemCode.NOISY_MACHINE: "Close what else is running, or measure longer.",
     ProblemCode.SERVER_DIED: _SEE_LOG,
+    ProblemCode.WORKER_DIED: f"{_SEE_LOG} If the setup replaces workers on purpose, switch that off.",
+    ProblemCode.WORKER_COUNT: f"{_SEE_LOG} Workers may be failing to start, for want of memory for instance.",
     ProblemCode.NOT_STARTED: _SEE_LOG,
     ProblemCode.WRONG_ANSWERS: "Let the app give the answer that the scenario expects.",
+    ProblemCode.LOAD_LOST: "Run it again; if the load side fails again, report it with the run's folder.",
     ProblemCode.SHARED_CORE: "Use a machine with two cores or more, or give --server-cores and --load-cores.",
     ProblemCode.FEW_SAMPLES: "Measure longer: a higher --budget or more --epochs.",
     ProblemCode.INTERRUPTED: "Run it again to the end.",

@@ -8,10 +8,10 @@ from ..results.estimate import Estimate
 from ..results.records import Severity
 from ..results.summary import Comparison, Result, Summary, Verdict
 from .format import counted, exact, joined, number, percent, plain, quantity, ratio, value_of
+from .open_loop import keeping_up, response_tails
 from .panels import Panel, Row, Standing, decided, panels, undecided
 
 NAMED_MEMORIES_MAX = 4
-KEEPING_UP = 0.98
 
 
 class Outcome(StrEnum):
@@ -95,7 +95,7 @@ def _verdict(panel: Panel, summary: Summary) -> Sentence:
     outcome, parts = _ranking(panel)
     parts += _unranked(panel)
     if panel.headline and panel.ranked:
-        parts += _open_loop(panel) if panel.open_loop else _holding(panel, summary)
+        parts += response_tails(panel) if panel.open_loop else _holding(panel, summary)
     return Sentence(panel.place, outcome, " ".join(parts), panel.headline)
 
 
@@ -105,17 +105,30 @@ def _ranking(panel: Panel) -> tuple[Outcome, list[str]]:
     if not panel.ranked:
         return Outcome.INVALID, ["no result can be ranked."]
     if panel.open_loop:
-        return Outcome.MEASURED, [_keeping_up(panel)]
+        return Outcome.MEASURED, [keeping_up(panel)]
     if not panel.leads:
         return Outcome.MEASURED, [_alone(panel)]
-    leader = next((row for row in panel.ranked if row.result.target == panel.leads[0].target), panel.ranked[0])
+    leader = _leader(panel)
     if all(lead.ratio.low is None for lead in panel.leads):
         return Outcome.INCONCLUSIVE, [_no_intervals(panel, leader)]
     ties = undecided(panel)
     if not ties:
-        return Outcome.FASTEST, [_clear(panel, leader)]
+        return Outcome.FASTEST, [_clear(panel, leader), *_not_highest(panel, leader)]
     outcome = Outcome.SAME if all(tie.verdict is Verdict.SAME for tie in ties) else Outcome.INCONCLUSIVE
-    return outcome, [_tied(panel, leader, ties, outcome), *_next_one(panel, leader)]
+    return outcome, [_tied(leader, ties, outcome), *_next_one(panel, leader), *_not_highest(panel, leader)]
+
+
+def _leader(panel: Panel) -> Row:
+    """Whom the paired ratios put first; without them, the highest throughput."""
+    names = [lead.target for lead in panel.leads[:1]]
+    return next((row for row in panel.ranked if row.result.target in names), panel.ranked[0])
+
+
+def _not_highest(panel: Panel, leader: Row) -> list[str]:
+    highest = panel.ranked[0]
+    if leader is highest:
+        return []
+    return [f"More requests/s were counted for {_name(highest)}, but not in the same rounds, and those decide."]
 
 
 def _alone(panel: Panel) -> str:
@@ -124,21 +137,6 @@ def _alone(panel: Panel) -> str:
         return f"the results were not compared with each other: {answers}."
     why = "no other target was measured" if len(panel.rows) == 1 else "no other result can be ranked"
     return f"{_name(panel.ranked[0])} answers {_rps(panel.ranked[0].result)}; {why}, so there is nothing to compare."
-
-
-def _keeping_up(panel: Panel) -> str:
-    """In the open loop throughput has a ceiling that is chosen, so that it tells who keeps up and not who is fast."""
-    enough = KEEPING_UP * panel.level.rate_rps
-    behind = [row for row in panel.ranked if row.result.throughput_rps and row.result.throughput_rps.value < enough]
-    total = len(panel.ranked)
-    if not behind:
-        lowest = f"{_name(panel.ranked[-1])}, answers {_rps(panel.ranked[-1].result)}"
-        if total == 1:
-            return f"{_name(panel.ranked[0])} keeps up: {_rps(panel.ranked[0].result)}."
-        return f"all {total} targets keep up with what is offered; the lowest, {lowest}."
-    slow = joined([f"{_name(row)} ({_rps(row.result)})" for row in behind])
-    verb = "does" if len(behind) == 1 else "do"
-    return f"{total - len(behind)} of {counted(total, 'target')} keep up with what is offered; {slow} {verb} not."
 
 
 def _no_intervals(panel: Panel, leader: Row) -> str:
@@ -166,7 +164,7 @@ def _clear(panel: Panel, leader: Row) -> str:
     return f"{text}{_over_baseline(panel)}."
 
 
-def _tied(panel: Panel, leader: Row, ties: tuple[Comparison, ...], outcome: Outcome) -> str:
+def _tied(leader: Row, ties: tuple[Comparison, ...], outcome: Outcome) -> str:
     names = joined([f"{plain(tie.baseline)} ({ratio(tie.ratio)})" for tie in ties])
     theirs = "the other's" if len(ties) == 1 else "the others'"
     if outcome is Outcome.SAME:
@@ -176,7 +174,7 @@ def _tied(panel: Panel, leader: Row, ties: tuple[Comparison, ...], outcome: Outc
             f"the same within the noise margin; the ratios are {_name(leader)}'s over {theirs}."
         )
     return (
-        f"no single fastest. {_name(leader)} has the highest throughput, {_rps(leader.result)}, but {names} "
+        f"no single fastest. {_name(leader)} comes first with {_rps(leader.result)}, but {names} "
         f"cannot be told apart from it; the ratios are {_name(leader)}'s over {theirs}."
     )
 
@@ -185,7 +183,7 @@ def _next_one(panel: Panel, leader: Row) -> list[str]:
     clear = decided(panel)
     if not clear:
         return []
-    text = f"{_name(leader)} is {_over(clear[0])}, the first that it surely leads"
+    text = f"{_name(leader)} is {_over(clear[0])}, the first that it leads"
     if clear[0].baseline == panel.baseline:
         return [f"{text} and the baseline."]
     return [f"{text}{_over_baseline(panel)}."]
@@ -215,25 +213,12 @@ def _unranked(panel: Panel) -> list[str]:
     return parts
 
 
-def _open_loop(panel: Panel) -> list[str]:
-    tails = [(row, (row.result.response_time_ms or {}).get("p99")) for row in panel.ranked]
-    known = sorted(
-        ((row, tail) for row, tail in tails if tail is not None),
-        key=lambda pair: pair[1].value,
-    )
-    if not known:
-        return []
-    texts = [f"{quantity(tail, 'ms')} for {_name(row)}" for row, tail in (known[0], known[-1])]
-    spread = " to ".join(texts if len(known) > 1 else texts[:1])
-    return [f"Response time from the planned instant, 99th percentile: {'from ' if len(known) > 1 else ''}{spread}."]
-
-
 def _holding(panel: Panel, summary: Summary) -> list[str]:
     """For a waiting scenario: how near the leader comes to what waiting allows, and what memory it takes."""
     if not panel.scenario.waiting:
         return []
     parts = []
-    leader = panel.ranked[0]
+    leader = _leader(panel)
     limit = panel.limit_rps
     if limit and leader.result.throughput_rps:
         parts.append(
@@ -255,7 +240,7 @@ def _memory(result: Result, summary: Summary) -> str:
         return ""
     text = f"{plain(result.target)} {quantity(result.memory_mib.peak, f'MiB {result.memory_mib.kind.upper()}')}"
     slope = slope_of(summary, result.target, result.scenario)
-    return f"{text}, {quantity(slope, 'KiB')} for each request in flight" if slope else text
+    return f"{text}, {quantity(slope, 'KiB')} for each request held" if slope else text
 
 
 def slope_of(summary: Summary, target: str, scenario: str) -> Estimate | None:

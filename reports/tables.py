@@ -75,6 +75,9 @@ YOURS_NOTE = (
 )
 AT_LEAST_NOTE = "“At least”: the load side was the limit, so the figure is a lower bound and has no rank."
 PARTIAL_NOTE = "‡ Some launches were invalid; the figures come from the others."
+CUT_SHORT = "longer than half a turn, whose end would cut it short"
+FEW_ANSWERS = "too few answers (each launch needs ten beyond a percentile)"
+KEY_PERCENTILES = ("p50", "p99")
 ONE_LAUNCH_NOTE = "One launch: figures without an interval, and ratios without a verdict."
 
 
@@ -85,8 +88,7 @@ def key_table(panel: Panel) -> Table:
         Column("Target", numeric=False, weight=10),
         Column("Throughput", "requests/s", weight=8),
         Column("Over the baseline", weight=9),
-        Column(f"{times} p50", "ms", weight=4),
-        Column(f"{times} p99", "ms", weight=7),
+        *(Column(f"{times} {name}", "ms", weight=weight) for name, weight in zip(KEY_PERCENTILES, (4, 7), strict=True)),
         Column("CPU", "µs/request", weight=5),
         Column("Memory peak", f"MiB {memory_kind(panel)}".rstrip(), weight=6),
     )
@@ -120,6 +122,12 @@ def times_of(result: Result) -> dict[str, Estimate]:
     return dict(result.service_time_ms if result.response_time_ms is None else result.response_time_ms)
 
 
+def no_time_note(open_loop: bool) -> str:
+    """Why a latency may be missing: the closed loop's turns would cut long ones short."""
+    why = FEW_ANSWERS if open_loop else f"{FEW_ANSWERS}, or {CUT_SHORT}"
+    return f"Latency “{MISSING}”: {why}."
+
+
 def _key_line(row: Row) -> Line:
     result = row.result
     name = plain(result.target)
@@ -132,8 +140,7 @@ def _key_line(row: Row) -> Line:
     cells = (
         throughput,
         _ratio_cell(row),
-        figure(times.get("p50")),
-        figure(times.get("p99")),
+        *(figure(times.get(name)) for name in KEY_PERCENTILES),
         figure(result.cpu_us_per_request),
         figure(result.memory_mib.peak),
     )
@@ -154,8 +161,10 @@ def _ratio_cell(row: Row) -> Cell:
 
 def _notes(panel: Panel) -> tuple[str, ...]:
     ranked = [row.result.throughput_rps for row in panel.ranked]
+    shown = [times_of(row.result) for row in panel.rows if row.standing is not Standing.INVALID]
     notes = (
         (AT_LEAST_NOTE, bool(panel.standing(Standing.AT_LEAST))),
+        (no_time_note(panel.open_loop), any(name not in times for times in shown for name in KEY_PERCENTILES)),
         (YOURS_NOTE, any(not row.ours for row in panel.rows)),
         (PARTIAL_NOTE, any(row.partial for row in panel.rows)),
         (ONE_LAUNCH_NOTE, bool(ranked) and all(estimate is not None and estimate.low is None for estimate in ranked)),

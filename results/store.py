@@ -10,6 +10,7 @@
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 REPORT = "report.html"
-NAME_LIMIT = 200  # file systems take 255 bytes
+NAME_BYTES_MAX = 200  # file systems take 255
 # The columns of turns.csv, in order; also of a run without any turn.
 OF_TRIAL = ("epoch", "target", "scenario")
 OF_LEVEL = ("concurrency", "rate_rps")
@@ -76,7 +77,12 @@ class RunStore:
 
     def log_path(self, name: str) -> Path:
         """Where the output of a process goes."""
-        return self.folder / "logs" / f"{name.replace('/', '_')[:NAME_LIMIT]}.log"
+        said = name.replace("/", "_")
+        if len(said.encode()) > NAME_BYTES_MAX:
+            # What tells two long names apart may be in the part that is cut off.
+            cut = said.encode()[:NAME_BYTES_MAX].decode(errors="ignore")
+            said = f"{cut}-{zlib.crc32(said.encode()):08x}"
+        return self.folder / "logs" / f"{said}.log"
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Save what is known of the run so far."""

@@ -50,7 +50,7 @@ def summarise(run: Run) -> Summary:
         results=tuple(results),
         comparisons=tuple(comparisons),
         leads=tuple(leads),
-        memory_slopes=tuple(_slopes(run.manifest.targets, cells)),
+        memory_slopes=tuple(_slopes(run.manifest.targets, {key: cells[key] for key in order})),
     )
 
 
@@ -67,8 +67,8 @@ def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
 def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
     first = trials[0]
     valid = [trial for trial in trials if trial.valid]
-    at_least = _generator_limited(trials)
-    used = [trial for trial in trials if trial.valid or _only_generator_limited(trial)] if at_least else valid
+    limited = _generator_limited(trials)
+    used = [trial for trial in trials if trial.valid or _only_generator_limited(trial)] if limited else valid
     rates = [(trial.epoch, trial.ledger.ok / trial.elapsed_s) for trial in used if trial.ledger.ok]
     response = [trial.response_time for trial in used if trial.response_time is not None]
     lag = [trial.schedule_lag for trial in used if trial.schedule_lag is not None]
@@ -83,7 +83,7 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
         launches=len(trials),
         problems=tuple(_merged(problem for trial in trials for problem in trial.problems)),
         throughput_rps=_estimate(rate for _, rate in rates),
-        at_least=at_least,
+        at_least=limited and bool(rates),
         cpu_us_per_request=_estimate(_cpu_us(used)),
         context_switches_per_request=_estimate(
             trial.context_switches / trial.ledger.ok for trial in used if trial.context_switches and trial.ledger.ok
@@ -191,9 +191,10 @@ def _leads(key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparis
         ]
         found.sort(key=lambda comparison: comparison.ratio.value)
         # The highest rate may come from faster minutes of the machine; ratios of the same rounds decide.
-        if not found or found[0].verdict is not Verdict.SLOWER or found[0].baseline in tried:
+        ahead = [rival for rival in found if rival.verdict is Verdict.SLOWER and rival.baseline not in tried]
+        if not ahead:
             break
-        leader = found[0].baseline
+        leader = ahead[0].baseline
     yield from found
 
 

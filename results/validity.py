@@ -77,7 +77,8 @@ def _load_problems(trial: Trial) -> Iterator[Finding]:
         if share > LOAD_CPU_SHARE_LIMIT:
             yield (
                 ProblemCode.GENERATOR_LIMITED,
-                f"the load process used, or waited for, {share:.0%} of its core: the target may be faster than it could press",
+                f"the load process used, or waited for, {share:.0%} of its core: the target may be faster than it "
+                "could press",
                 Severity.INVALID,
             )
         return

@@ -18,20 +18,16 @@ class ClosedTurn(Turn):
         """Send on every connection."""
         self.until_ns = self.end_ns
         for lane in self.pool.lanes:
-            if lane.connection is None:
-                self.no_connection(lane)
-            else:
+            if lane.connection is not None:
                 self.sent += 1
                 lane.connection.send(monotonic_ns())
-
-    def dispatch(self, connection: Connection) -> None:
-        """Send a request that counts as sent already."""
-        connection.send(monotonic_ns())
+            elif not self._reopened(lane):
+                self.no_connection(lane)
 
     def ready(self, lane: Lane, connection: Connection) -> None:
         """Send at once on a connection that was reopened."""
         now = monotonic_ns()
-        if now < self.until_ns:
+        if now < self.end_ns:
             self.sent += 1
             connection.send(now)
         else:
@@ -41,7 +37,7 @@ class ClosedTurn(Turn):
         """Count the attempt, and try again after a pause."""
         owed = lane.owed
         self._no_connection_error(lane)
-        if monotonic_ns() < self.until_ns:
+        if monotonic_ns() < self.end_ns:
             lane.open_later(max(BACKOFF_S, BACKOFF_PER_LANE_S * len(self.pool.lanes)))
         elif owed:
             self._settled()
@@ -51,7 +47,7 @@ class ClosedTurn(Turn):
 
     def settle(self, lane: Lane, connection: Connection, kind: ErrorKind | None, now: int) -> None:
         """Count the outcome; send the next while there is time, on a new connection after an error."""
-        time_left = now < self.until_ns
+        time_left = now < self.end_ns
         if not time_left and not self.rules.drain:
             self.tally.in_flight += 1
             lane.drop()

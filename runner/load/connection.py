@@ -133,7 +133,7 @@ class Connection(asyncio.Protocol):
     # What the turn asks for
 
     def send(self, now_ns: int) -> None:
-        """Send the request, and date it `now_ns`."""
+        """Send the request, and date it `now_ns`: for one that is sent again, the first time."""
         if self.kept:
             self.kept = False
             self.first_ns = now_ns
@@ -223,11 +223,9 @@ class Connection(asyncio.Protocol):
             self._settle(judge(self.expect, self.status, self.whole_body()), now)
 
     def _settle(self, kind: ErrorKind | None, now: int) -> None:
-        turn = self.turn
-        if kind is not None and not turn.tally.first_error:
-            turn.tally.first_error = self.explain(kind)
+        verdict = self.turn.verdict(self, kind, now)
         self._forget_answer()
-        turn.settle(self.lane, self, kind, now)
+        self.turn.settle(self.lane, self, verdict, now)
 
     def _surplus_tail(self, data: bytes) -> bool:
         """Whether line ends follow the answer: the parser passes over them silently."""

@@ -12,7 +12,7 @@ from .closed_loop import ClosedTurn
 from .open_loop import OpenTurn
 from .orders import Arrival, Block, TurnOrder, TurnReport
 from .pool import Pool
-from .processor import cpu_time_ns
+from .processor import cpu_time_ns, cpu_wait_ns
 from .turn import Rules, Turn
 
 SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
@@ -84,14 +84,14 @@ class Engine:
         pids = self._block.endpoints[order.endpoint].pids
         if order.seconds <= GC_OFF_UP_TO_S:
             gc.disable()
-        load_cpu = time.process_time()
+        load_cpu_ns = _load_cpu_ns()
         target_cpu_ns = cpu_time_ns(pids)
         try:
             await turn.run(start_ns)
         finally:
             gc.enable()
         target_cpu_end_ns = cpu_time_ns(pids)
-        load_cpu_s = time.process_time() - load_cpu
+        load_cpu_s = (_load_cpu_ns() - load_cpu_ns) / 1e9
         known = target_cpu_ns is not None and target_cpu_end_ns is not None
         return self._report(turn, (target_cpu_end_ns or 0) - (target_cpu_ns or 0) if known else None, load_cpu_s)
 
@@ -134,3 +134,8 @@ class Engine:
         turn = self._turn
         if turn is not None and not turn.outcome.done():
             turn.outcome.set_exception(self._failure)
+
+
+def _load_cpu_ns() -> int:
+    """CPU time that this process has used or, in this thread, waited for: a core shared with others is soon full."""
+    return time.process_time_ns() + cpu_wait_ns()

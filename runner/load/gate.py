@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ...results.errors import LoadError
 from . import wire
 from .orders import Json
 
@@ -77,9 +78,10 @@ class DriverGate:
             with self._connections[index].makefile("rb") as lines:
                 for line in lines:
                     self._one_ready(index, wire.load_line(line)["ready"])
-        except OSError:
-            pass
-        self._lost(index)
+        except (OSError, LoadError, LookupError):
+            pass  # gone, or out of its mind: lost either way
+        finally:
+            self._lost(index)
 
     def _one_ready(self, index: int, turn: int) -> None:
         with self._lock:
@@ -89,5 +91,8 @@ class DriverGate:
             self._ready.clear()
         self._starting(turn)
         line = wire.dump_line({"start_ns": time.monotonic_ns() + LEAD_NS})
-        for connection in self._connections:
-            connection.sendall(line)
+        for at, connection in enumerate(self._connections):
+            try:
+                connection.sendall(line)
+            except OSError:
+                self._lost(at)

@@ -8,15 +8,16 @@ from .orders import TurnReport
 
 
 def merge_turns(parts: Sequence[TurnReport]) -> TurnReport:
-    """One turn from its parts: counts, histograms and load CPU add up; it lasted from the first start, at the longest.
+    """One turn from its parts: counts, histograms and load CPU add up.
 
-    Every part saw the CPU of the same target: the widest window counts.
+    It lasted from the first start to the last end, or for the planned window where every part did. Every part saw the
+    CPU of the same target: the widest window counts.
     """
     target_cpu_s = [part.target_cpu_s for part in parts]
     return TurnReport(
         order=parts[0].order,
         started_ns=min(part.started_ns for part in parts),
-        elapsed_s=max(part.elapsed_s for part in parts),
+        elapsed_s=_elapsed_s(parts),
         ledger=Ledger.total(part.ledger for part in parts),
         service_time=Histogram.total(part.service_time for part in parts),
         response_time=_total([part.response_time for part in parts]),
@@ -28,6 +29,14 @@ def merge_turns(parts: Sequence[TurnReport]) -> TurnReport:
         reopened=sum(part.reopened for part in parts),
         first_error=next((part.first_error for part in parts if part.first_error), ""),
     )
+
+
+def _elapsed_s(parts: Sequence[TurnReport]) -> float:
+    planned_s = parts[0].order.seconds
+    if all(part.elapsed_s == planned_s for part in parts):
+        return planned_s
+    first_ns = min(part.started_ns for part in parts)
+    return max((part.started_ns - first_ns) / 1e9 + part.elapsed_s for part in parts)
 
 
 def _total(histograms: Sequence[Histogram | None]) -> Histogram | None:

@@ -49,15 +49,12 @@ class OpenTurn(Turn):
     def begin(self) -> None:
         """Start the plan."""
         for lane in self.pool.lanes:
-            (self._broken if lane.connection is None else self._free).append(lane)
+            if lane.connection is not None:
+                self._free.append(lane)
+            elif not self._reopened(lane):
+                self._broken.append(lane)
         self._advance()
         self._tick()
-
-    def dispatch(self, connection: Connection) -> None:
-        """Send a request whose lane has just been connected for it."""
-        now = monotonic_ns()
-        self.tally.lags.waiting.append(now - connection.planned_ns)
-        connection.send(now)
 
     def ready(self, lane: Lane, connection: Connection) -> None:
         """A lane is free again."""
@@ -106,8 +103,8 @@ class OpenTurn(Turn):
 
     @property
     def elapsed_s(self) -> float:
-        """Never less than the planned window: a request that was due late in it does not shorten it."""
-        return max(super().elapsed_s, self.rules.order.seconds)
+        """The planned window: an answer that came in the drain was planned in it, and does not lengthen it."""
+        return self.rules.order.seconds
 
     def _reopen(self, lane: Lane) -> None:
         if monotonic_ns() < self.end_ns:
@@ -136,20 +133,18 @@ class OpenTurn(Turn):
             planned_ns = self._next_ns
             self._advance()
             self._scheduled += 1
+            if not self._free and not self._broken:
+                self.tally.dropped += 1
+                continue
+            self.sent += 1
+            self.tally.lags.waiting.append(now - planned_ns)
             if self._free:
                 connection = self._free.popleft().connection
                 assert connection is not None
-                self.sent += 1
                 connection.planned_ns = planned_ns
-                self.tally.lags.waiting.append(now - planned_ns)
                 connection.send(now)
-            elif self._broken:
-                lane = self._broken.popleft()
-                self.sent += 1
-                lane.owed, lane.planned_ns = True, planned_ns
-                lane.open()
             else:
-                self.tally.dropped += 1
+                self._broken.popleft().owe(planned_ns)
         self.tally.scheduled = self._scheduled
 
     def _end(self) -> None:

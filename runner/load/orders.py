@@ -80,11 +80,13 @@ class Block:
 class TurnReport:
     """What one turn gave. Times are CLOCK_MONOTONIC nanoseconds, the same clock in every process of the machine.
 
-    `elapsed_s` runs from first send to last answer (with drain), else it is the planned window. Histograms are in
-    microseconds: `service_time` from the actual send of right answers; `response_time` from the planned instant and
-    `schedule_lag` (send minus plan) for the open loop, else None. `error_time` is the service time of wrong answers.
-    `target_cpu_s` is None where it could not be read. `connects` counts connections made in the turn, `reopened`
-    those that replaced a kept-alive connection which the server had closed while idle.
+    `elapsed_s` runs from first send to last answer in a closed loop with drain. Else it is the planned window: in an
+    open loop the answers that came in the drain count too, as they were planned in it. Histograms are in microseconds:
+    `service_time` of right answers, from the actual send (the first one, where a request was sent again);
+    `response_time` from the planned instant and `schedule_lag` (plan to send, or to the start of connecting for it) for
+    the open loop, else None. `error_time` is the service time of wrong answers. `target_cpu_s` is None where it could
+    not be read; `load_cpu_s` is CPU time used, or waited for, by the load process. `connects` counts connections made
+    in the turn, `reopened` those that replaced a kept-alive connection which the server had closed while idle.
     """
 
     order: TurnOrder

@@ -6,14 +6,21 @@ from typing import Any
 
 from ...results.histogram import Histogram
 from ...results.records import SCHEMA_VERSION, Problem, ProblemCode, Severity
+from ...results.validity import (
+    DROPPED_SHARE_LIMIT,
+    ERROR_SHARE_LIMIT,
+    LAG_FLOOR_MS,
+    LAG_P99_LIMIT_MS,
+    LAG_SHARE_LIMIT,
+    LOAD_CPU_SHARE_LIMIT,
+    TOLERANCE,
+    describe_errors,
+)
 from .orders import Arrival, BlockReport, TurnReport
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
-ERROR_SHARE = 0.001
-CPU_SHARE = 0.9
-DROPPED_SHARE = 0.01
-LAG_US = 10_000
-TOLERANCE = 1.05
+STALLED_SHARE_LIMIT = 0.5
+STALLED_ANSWERS = 2
 
 Table = dict[str, float | None]
 
@@ -46,7 +53,7 @@ class LoadOutcome:
 
     @property
     def cpu_share(self) -> float:
-        """CPU time of the load processes over the time they had: 1 is all of their cores."""
+        """CPU time that the load processes used, or waited for, over the time they had: 1 is all of their cores."""
         return _cpu_share(self.turn, self.processes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +90,7 @@ def judge_load(url: str, arrival: Arrival, processes: int, planned_s: float, rep
         *_error_problems(turn),
         *_generator_problems(arrival, turn, processes),
         *_physics_problems(arrival, turn),
+        *_stall_problems(arrival, turn),
     )
     return LoadOutcome(url, arrival, processes, planned_s, turn, problems)
 
@@ -114,13 +122,12 @@ def _error_problems(turn: TurnReport) -> Iterator[Problem]:
     ledger = turn.ledger
     why = f"; the first: {turn.first_error}" if turn.first_error else ""
     if ledger.ok == 0:
-        message = f"not one right answer to {ledger.sent} requests ({ledger.in_flight} never answered){why}"
+        message = f"not one right answer to {ledger.sent:,} requests ({ledger.in_flight:,} never answered){why}"
         yield Problem(ProblemCode.ERRORS, message)
     elif ledger.error_count:
         share = ledger.error_count / ledger.sent
-        kinds = ", ".join(f"{kind} {count}" for kind, count in ledger.errors.items() if count)
-        severity = Severity.INVALID if share > ERROR_SHARE else Severity.WARNING
-        message = f"{ledger.error_count} of {ledger.sent} requests failed, {share:.2%} ({kinds}){why}"
+        severity = Severity.INVALID if share > ERROR_SHARE_LIMIT else Severity.WARNING
+        message = f"{share:.2%} of {ledger.sent:,} requests were not answered rightly ({describe_errors(ledger)}){why}"
         yield Problem(ProblemCode.ERRORS, message, severity=severity)
 
 
@@ -129,19 +136,26 @@ def _generator_problems(arrival: Arrival, turn: TurnReport, processes: int) -> I
     if not arrival.rate_rps:
         # An open loop spins while it waits for the next instant, so there its CPU time says nothing.
         share = _cpu_share(turn, processes)
-        if share > CPU_SHARE:
-            yield Problem(code, f"the load side used {share:.0%} of its CPU: the target may do more")
+        if share > LOAD_CPU_SHARE_LIMIT:
+            yield Problem(code, f"the load side used or waited for {share:.0%} of its CPU: the target may do more")
         return
     ledger = turn.ledger
-    if ledger.scheduled and ledger.dropped / ledger.scheduled > DROPPED_SHARE:
+    dropped = ledger.dropped / ledger.scheduled if ledger.scheduled else 0.0
+    if dropped > DROPPED_SHARE_LIMIT:
         message = (
-            f"{ledger.dropped} of {ledger.scheduled} requests were dropped when due: "
-            f"all {arrival.connections} connections were taken"
+            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent when due: all "
+            f"{arrival.connections} connections were waiting for answers; response times are those of the requests "
+            "that were sent"
         )
-        yield Problem(code, message)
-    lag = turn.schedule_lag
-    if lag is not None and lag.counts and lag.percentile_us(99) > LAG_US:
-        message = f"1 % of the requests were sent {lag.percentile_us(99) / 1000:.1f} ms late or more"
+        yield Problem(ProblemCode.OVERLOADED, message, severity=Severity.WARNING)
+    lag, response = turn.schedule_lag, turn.response_time
+    if lag is None or response is None or not lag.counts or not response.counts:
+        return
+    lag_ms, response_ms = lag.percentile_us(99) / 1000, response.percentile_us(99) / 1000
+    if lag_ms > LAG_P99_LIMIT_MS or lag_ms > max(LAG_FLOOR_MS, LAG_SHARE_LIMIT * response_ms):
+        message = (
+            f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant, of {response_ms:.1f} ms in all"
+        )
         yield Problem(code, message)
 
 
@@ -149,9 +163,26 @@ def _physics_problems(arrival: Arrival, turn: TurnReport) -> Iterator[Problem]:
     """Little's law: no more requests can have been in service than there were connections."""
     times = turn.service_time
     in_service = times.count * times.mean_us / 1e6 / turn.elapsed_s if turn.elapsed_s > 0 else 0.0
-    if in_service > arrival.connections * TOLERANCE:
+    if in_service > arrival.connections * (1 + TOLERANCE):
         message = f"{in_service:.1f} requests in service on average, over only {arrival.connections} connections"
         yield Problem(ProblemCode.IMPOSSIBLE, message)
+
+
+def _stall_problems(arrival: Arrival, turn: TurnReport) -> Iterator[Problem]:
+    """Little's law from below: a closed loop's connections are busy, so time without an outcome was a wait for one.
+
+    No more can have waited than are in flight at the end, and a wait that is short beside what answers take is none:
+    a window may cut off each connection's second answer.
+    """
+    if arrival.rate_rps or not turn.ledger.ok or turn.elapsed_s <= 0:
+        return
+    accounted_s = sum(times.count * times.mean_us for times in (turn.service_time, turn.error_time)) / 1e6
+    unaccounted = 1 - accounted_s / (arrival.connections * turn.elapsed_s)
+    stalled = min(unaccounted, turn.ledger.in_flight / arrival.connections)
+    usual_s = turn.service_time.mean_us / 1e6
+    if stalled > STALLED_SHARE_LIMIT and stalled * turn.elapsed_s > STALLED_ANSWERS * usual_s:
+        message = f"connections were waiting for an answer that did not come for {stalled:.0%} of the time"
+        yield Problem(ProblemCode.STALLED, message)
 
 
 def _cpu_share(turn: TurnReport, processes: int) -> float:

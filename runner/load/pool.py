@@ -22,11 +22,12 @@ class Lane:
     """A place for one connection. It is open, connecting, waiting to try again, or shut.
 
     `kept` marks a connection that had served and was closed while idle. `owed` marks a request that counts as sent and
-    goes out as soon as the connection stands; `planned_ns` is its planned instant (open loop).
+    goes out as soon as the connection stands; `planned_ns` is its planned instant (open loop), and `sent_ns` when it
+    went out first, if this is the second time.
     """
 
     __slots__ = ("attempt", "attempt_ns", "connection", "failure", "incoming", "kept", "owed", "planned_ns", "pool",
-                 "retry")  # fmt: skip
+                 "retry", "sent_ns")  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
         self.pool = pool
@@ -38,12 +39,22 @@ class Lane:
         self.failure = ""
         self.kept = False
         self.owed = False
-        self.planned_ns = 0
+        self.planned_ns = self.sent_ns = 0
 
     @property
     def in_flight(self) -> bool:
         """Whether a request counts as sent here and has no outcome yet."""
         return self.owed or (self.connection is not None and self.connection.sent_ns != 0)
+
+    @property
+    def since_ns(self) -> int:
+        """When the clock began to run for what the connection is made for."""
+        return self.sent_ns if self.owed and self.sent_ns else self.attempt_ns
+
+    def owe(self, planned_ns: int, sent_ns: int = 0) -> None:
+        """Connect for a request that counts as sent; `sent_ns` if it went out before, and goes out again."""
+        self.owed, self.planned_ns, self.sent_ns = True, planned_ns, sent_ns
+        self.open()
 
     def open(self) -> None:
         """Start to connect; the turn is told how it ends."""

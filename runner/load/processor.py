@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,3 +43,15 @@ def cpu_time_ns(pids: Sequence[int]) -> int | None:
         return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in pids)
     except OSError:
         return None
+
+
+def cpu_wait_ns() -> int:
+    """How long this thread has been ready to run so far while others had its core, in nanoseconds.
+
+    0 where the kernel does not tell.
+    """
+    try:
+        # Documentation/scheduler/sched-stats.rst: time on the CPU, time on the run queue, time slices.
+        return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0

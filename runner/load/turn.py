@@ -14,6 +14,8 @@ from .tally import Tally
 
 SWEEP_S = 0.05
 SPIN_NS = 1_500_000  # no timer is finer than 1 ms, and uvloop's rounds down
+RESEND_WITHIN_NS = 20_000_000  # an end that crossed with a request is seen at once
+REPEATABLE = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Rules:
 class Turn(ABC):
     """Hears from its pool's lanes what becomes of connections and requests, and keeps the books.
 
-    `until_ns` is when connections stop sending by themselves; `record` and `sent` are theirs to use.
+    Up to `until_ns` connections count and send by themselves (0: never); `record` and `sent` are theirs to use.
     """
 
     def __init__(self, rules: Rules, pool: Pool) -> None:
@@ -117,7 +119,7 @@ class Turn(ABC):
         elif lane.owed:
             lane.owed = False
             connection.planned_ns = lane.planned_ns
-            self.dispatch(connection)
+            connection.send(lane.sent_ns or monotonic_ns())
         else:
             self.ready(lane, connection)
 
@@ -136,37 +138,37 @@ class Turn(ABC):
         if not connection.sent_ns:
             self.idle_lost(lane, connection)
             return
+        now = monotonic_ns()
         kind = connection.at_end(exc)
-        if kind in (ErrorKind.CLOSED, ErrorKind.RESET) and connection.untouched:
-            # Closed while idle; its end and our request crossed. No server has worked on it: send it again, once.
+        if kind in (ErrorKind.CLOSED, ErrorKind.RESET) and self._crossed(connection, now):
             self.tally.reopened += 1
-            lane.owed, lane.planned_ns = True, connection.planned_ns
-            lane.kept = False
-            lane.open()
+            lane.owe(connection.planned_ns, connection.sent_ns)
             return
-        if kind is not None and not self.tally.first_error:
-            self.tally.first_error = connection.explain(kind)
-        self.settle(lane, connection, kind, monotonic_ns())
+        self.settle(lane, connection, self.verdict(connection, kind, now), now)
 
     def unasked(self, lane: Lane, connection: Connection) -> None:
         """Bytes came while no request was in flight: the answer before had a surplus, so it was not right."""
         lane.drop()
         if not self.running:
+            lane.kept = connection.used
             return
         if connection.last_ns:
             self.take_back(connection)
             self._error(ErrorKind.SURPLUS, connection.last_ns, connection.explain(ErrorKind.SURPLUS))
         self.idle_lost(lane, connection)
 
+    def verdict(self, connection: Connection, kind: ErrorKind | None, now: int) -> ErrorKind | None:
+        """An outcome in view of the deadline: whatever comes after it is a timeout. Notes the first error."""
+        kind = ErrorKind.TIMEOUT if now - connection.sent_ns > self._timeout_ns else kind
+        if kind is not None and not self.tally.first_error:
+            self.tally.first_error = connection.explain(kind)
+        return kind
+
     # What closed and open loop do differently
 
     @abstractmethod
     def begin(self) -> None:
         """The clock has started."""
-
-    @abstractmethod
-    def dispatch(self, connection: Connection) -> None:
-        """Send a request that counts as sent already."""
 
     @abstractmethod
     def ready(self, lane: Lane, connection: Connection) -> None:
@@ -187,6 +189,19 @@ class Turn(ABC):
     def take_back(self, connection: Connection) -> None:
         """The connection's last answer had counted as right, and turned out wrong."""
         self.tally.service.take_back(connection.last_ns)
+
+    def _reopened(self, lane: Lane) -> bool:
+        """Open again what the server closed while it was kept alive for this turn; False if it is not that."""
+        kept, lane.kept = lane.kept, False
+        if kept:
+            self.tally.reopened += 1
+            lane.open()
+        return kept
+
+    def _crossed(self, connection: Connection, now: int) -> bool:
+        """Whether a connection was closed while idle, its end crossing with our request: that is sent again, once."""
+        at_once = now - connection.sent_ns <= RESEND_WITHIN_NS
+        return connection.untouched and at_once and self.pool.endpoint.method in REPEATABLE
 
     # Books
 
@@ -209,8 +224,8 @@ class Turn(ABC):
         now = self.last_ns = monotonic_ns()
         if not lane.owed:
             self.sent += 1
+        self._error(ErrorKind.CONNECT, now - lane.since_ns, lane.failure or "the connection did not last")
         lane.owed = False
-        self._error(ErrorKind.CONNECT, now - lane.attempt_ns, lane.failure or "the connection did not last")
 
     def _too_slow(self) -> str:
         return f"no connection to {self.pool.endpoint.host}:{self.pool.endpoint.port} within {self.rules.timeout_s:g} s"
@@ -263,14 +278,22 @@ class Turn(ABC):
             return
         now = monotonic_ns()
         limit_ns = now - self._timeout_ns
+        oldest_ns = now
         for lane in self.pool.lanes:
             connection = lane.connection
-            if connection is not None and connection.sent_ns and connection.sent_ns < limit_ns:
-                if not self.tally.first_error:
-                    self.tally.first_error = connection.explain(ErrorKind.TIMEOUT)
-                self.settle(lane, connection, ErrorKind.TIMEOUT, now)
-            elif lane.attempt is not None and lane.attempt_ns < limit_ns:
-                lane.cancel()
-                self.connect_failed(lane, self._too_slow())
+            if connection is not None and connection.sent_ns:
+                if connection.sent_ns < limit_ns:
+                    self.settle(lane, connection, self.verdict(connection, ErrorKind.TIMEOUT, now), now)
+                else:
+                    oldest_ns = min(oldest_ns, connection.sent_ns)
+            elif lane.attempt is not None:
+                if lane.since_ns < limit_ns:
+                    lane.cancel()
+                    self.connect_failed(lane, self._too_slow())
+                else:
+                    oldest_ns = min(oldest_ns, lane.since_ns)
+        if self.until_ns:
+            # Before the next deadline no answer is late, so that connections need not look.
+            self.until_ns = min(self.end_ns, oldest_ns + self._timeout_ns)
         self.tally.flush_if_many()
         self.loop.call_later(self._sweep_s, self._sweep)

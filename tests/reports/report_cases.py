@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
+from sgibench.results.estimate import from_epochs
+from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, Problem, ProblemCode, Severity
-from sgibench.results.summary import Memory, Result, Summary
+from sgibench.results.summary import Memory, Result, Summary, Verdict
 
 from .samples import INJECTION, JSON, OPEN, SHAPES, WAIT, invalid, manifest_of, problem, summary_of, without
 
@@ -98,6 +100,52 @@ def open_loop() -> Summary:
     return summary_of(FEW, (OPEN,))
 
 
+def overloaded() -> Summary:
+    """The last of three targets answers 1,200 of 1,500 requests/s and drops the rest."""
+
+    def flood(result: Result) -> Result:
+        if result.target != FEW[1].name or result.level.rate_rps < 1500:
+            return result
+        found = problem(
+            ProblemCode.OVERLOADED, "20.0% of 9,000 planned requests could not be sent", result, Severity.WARNING
+        )
+        rates = tuple((epoch, rate * 0.8) for epoch, rate in result.epoch_throughput_rps)
+        return replace(
+            result,
+            problems=(found,),
+            throughput_rps=from_epochs([rate for _, rate in rates]),
+            epoch_throughput_rps=rates,
+            ledger=Ledger(scheduled=9000, sent=7200, dropped=1800, ok=7200),
+        )
+
+    base = open_loop()
+    results = tuple(flood(result) for result in base.results)
+    slow = from_epochs([0.79, 0.8, 0.81])
+    comparisons = tuple(
+        replace(each, ratio=slow, verdict=Verdict.SLOWER)
+        if (each.target, each.level.rate_rps) == (FEW[1].name, 1500)
+        else each
+        for each in base.comparisons
+    )
+    problems = tuple(each for result in results for each in result.problems)
+    return replace(base, results=results, comparisons=comparisons, problems=problems)
+
+
+def short_turns() -> Summary:
+    """Whoever has three slots makes the others wait for longer than half a turn."""
+
+    def cut(result: Result) -> Result:
+        if result.target == FEW[0].name and result.scenario != "json":
+            return replace(result, service_time_ms={}, spectrum=())
+        if result.target == FEW[1].name and result.scenario != "json":
+            kept = {name: time for name, time in result.service_time_ms.items() if name == "p50"}
+            return replace(result, service_time_ms=kept, spectrum=result.spectrum[:6])
+        return result
+
+    base = whole_run()
+    return replace(base, results=tuple(cut(result) for result in base.results))
+
+
 def ties() -> Summary:
     twins = [replace(SHAPES[5], app=name) for name in ("alpha", "beta", "gamma")]
     return summary_of([*twins, SHAPES[0]], (JSON, WAIT), spread=0.02)
@@ -130,6 +178,8 @@ CASES: Mapping[str, Callable[[], Summary]] = {
         no_memory,
         one_target,
         open_loop,
+        overloaded,
+        short_turns,
         ties,
         the_same,
         many,

@@ -118,9 +118,12 @@ def true_rate(shape: Shape, scenario: ScenarioInfo, level: Level) -> float:
     if level.rate_rps:
         return min(level.rate_rps, shape.json_rps)
     if scenario.waiting:
-        held = min(level.concurrency, shape.slots or level.concurrency)
-        return min(held / scenario.floor_ms * 1000 * 0.972, shape.json_rps * 0.7)
+        return min(held_by(shape, level) / scenario.floor_ms * 1000 * 0.972, shape.json_rps * 0.7)
     return shape.json_rps
+
+
+def held_by(shape: Shape, level: Level) -> int:
+    return min(level.concurrency, shape.slots or level.concurrency)
 
 
 def result_of(
@@ -135,7 +138,7 @@ def result_of(
         for name, step in {"p50": 0.3, "p90": 1.0, "p99": 2.0, "p99.9": 3.0}.items()
         if 10**-step * ok >= 10
     }
-    peak = shape.idle_mib + shape.kib_per_request * level.concurrency / 1024
+    peak = shape.idle_mib + shape.kib_per_request * held_by(shape, level) / 1024
     response = {name: _scaled(estimate, 1.07) for name, estimate in times.items()} if level.rate_rps else None
     return Result(
         target=shape.name,
@@ -274,6 +277,8 @@ def _slopes(shapes: Sequence[Shape], scenarios: Sequence[ScenarioInfo], epochs: 
     for scenario in scenarios:
         if len(scenario.levels) > 1 and not scenario.levels[0].rate_rps:
             for shape in shapes:
+                if len({held_by(shape, level) for level in scenario.levels}) < 2:
+                    continue
                 noise = random.Random(shape.name)
                 values = [shape.kib_per_request + noise.gauss(0, 0.3) for _ in range(epochs)]
                 yield MemorySlope(shape.name, scenario.name, mean_estimate(values))

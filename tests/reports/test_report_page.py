@@ -1,6 +1,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from sgibench.reports.charts.canvas import nice_ticks, spread_out
 from sgibench.reports.charts.lines import apart, thinned
 from sgibench.reports.charts.palette import styles
+from sgibench.reports.html import render_html
 
 from .report_cases import CASES, TOP, case
 from .report_pages import page, read
@@ -144,11 +146,15 @@ def test_an_invalid_run_says_so_before_its_verdicts() -> None:
     ("name", "words"),
     [
         ("no_memory", "Memory was not read"),
-        ("no_memory", "there are no latencies of valid results"),
+        (
+            "no_memory",
+            "No chart: too few answers (each launch needs ten beyond a percentile), or every latency is longer",
+        ),
         ("one_epoch", "No chart: it takes valid results of two epochs or more."),
         ("one_target", "No ratio: there is no valid result beside the baseline's."),
         ("nothing_measured", "There are no figures."),
         ("nothing_planned", "No scenario was planned"),
+        ("all_invalid", "there are no latencies of valid results"),
         ("all_invalid", "a capacity curve needs valid results at two levels or more"),
     ],
 )
@@ -164,9 +170,46 @@ def test_captions_say_what_the_chart_shows() -> None:
     )
     assert "gain less than 10 % from 64 to 256 connections: more connections do not help." in joined
     assert "The other 5 targets gain more." in joined
-    assert "One more request in flight costs flask@gunicorn-sync-3 0.101 KiB" in joined
+    assert "One more request held costs bare-asgi@uvicorn 5.54 KiB [5.26 to 5.83], and flask@gunicorn-gevent" in joined
+    assert "A target holds no more requests than it has slots; the connections beyond only wait." in joined
+    assert "flask@gunicorn-sync-3 has no slope: all of its slots are taken at every level." in joined
     assert "with that taken out, no target departs from its own average by more than 2.03 %" in joined
     assert "not corrected for coordinated omission" in joined
+
+
+CLOSED_GAP = (
+    "too few answers (each launch needs ten beyond a percentile), or longer than half a turn, "
+    "whose end would cut it short."
+)
+
+
+def test_a_latency_that_short_turns_cut_says_why_it_is_missing() -> None:
+    reader = read("short_turns")
+    captions = " ".join(caption.text for caption in reader.all("figcaption"))
+    assert f"No 99th percentile of flask@gunicorn-gthread-1x64 and flask@gunicorn-sync-3: {CLOSED_GAP}" in captions
+    notes = [each.text for each in reader.all("p") if each.text.startswith("Latency “–”")]
+    # a key table and a table among all numbers, for each of three levels
+    assert notes == [f"Latency “–”: {CLOSED_GAP}"] * 6
+    (key,) = [each.text for each in read("whole_run").all("section") if each.attributes["id"] == "key"]
+    assert "Latency “–”" not in key
+
+
+def test_in_the_open_loop_no_latency_is_said_to_be_cut() -> None:
+    note = "Latency “–”: too few answers (each launch needs ten beyond a percentile)."
+    base = case("open_loop")
+    few = replace(base, results=tuple(replace(each, response_time_ms={}, spectrum=()) for each in base.results))
+    text = render_html(few)
+    assert note in text
+    assert "No chart: too few answers (each launch needs ten beyond a percentile)." in text
+    assert "whose end would cut it short" not in text
+
+
+def test_the_method_says_what_short_turns_do_to_latencies() -> None:
+    (method,) = [each for each in read("whole_run").all("section") if each.attributes["id"] == "method"]
+    said = " ".join(method.text.split())
+    assert "Short turns are right for ratios, but they cut long latencies short" in said
+    assert "no latency longer than half a turn is shown" in said
+    assert "Whoever wants to know of tails (the slowest of a hundred or a thousand) should look there." in said
 
 
 def test_the_open_loop_has_response_times() -> None:

@@ -108,6 +108,17 @@ def test_a_wide_terminal_shows_every_column_and_interval() -> None:
     assert "38.1 [37.9 to 38.3]" in text
 
 
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_missing_latency_has_a_footnote(width: int) -> None:
+    def text(name: str) -> str:
+        return " ".join(render_terminal(case(name), width=width).split())
+
+    assert "Latency “–”: too few answers (each launch needs ten beyond a percentile), or longer than half" in text(
+        "short_turns"
+    )
+    assert "Latency “–”" not in text("whole_run")
+
+
 def test_colour_is_only_there_when_asked_for() -> None:
     assert "\x1b[" in render_terminal(case("whole_run"), color=True)
     assert "\x1b[" not in render_terminal(case("whole_run"))

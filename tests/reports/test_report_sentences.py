@@ -1,10 +1,14 @@
+import re
 from dataclasses import replace
 
 import pytest
 
 from sgibench.reports.panels import Standing, panels
+from sgibench.reports.problems import ADVICE
 from sgibench.reports.sentences import Outcome, Sentence, validity, verdicts
-from sgibench.results.records import Level
+from sgibench.results.estimate import from_epochs
+from sgibench.results.ledger import Ledger
+from sgibench.results.records import Level, Problem, ProblemCode, Severity
 from sgibench.results.summary import Summary, Verdict
 
 from .report_cases import CASES, case
@@ -28,7 +32,7 @@ def test_a_waiting_scenario_says_what_is_held_and_what_memory_it_takes() -> None
     text = headline("whole_run", 1).text
     assert "97.2 % of the 5,120 requests/s that 256 connections can give when every answer takes 50 ms at least" in text
     assert "Memory at the peak: bare-asgi@uvicorn 39.5 MiB PSS [39.4 to 39.5]" in text
-    assert "5.54 KiB [5.26 to 5.83] for each request in flight" in text
+    assert "5.54 KiB [5.26 to 5.83] for each request held" in text
 
 
 def test_a_runner_up_that_is_the_baseline_is_named_once() -> None:
@@ -95,14 +99,60 @@ def test_the_open_loop_tells_who_keeps_up() -> None:
 
 
 def test_the_open_loop_names_who_falls_behind() -> None:
+    text = headline("overloaded").text
+    assert text.startswith("2 of 3 targets keep up with what is offered; flask@gunicorn-gthread-1x64 (1,210 requests/s")
+    assert "80.0 % of what was due) does not." in text
+    assert "Requests that could not be sent when due have none, and would have made it longer." in text
+    assert "could not be sent when due" not in headline("open_loop").text
+
+
+def keeping_up(ledger: Ledger, *problems: Problem, rate: float = 1500.0) -> str:
+    """What is said of the open loop when the first target's requests came to this."""
     base = case("open_loop")
-    slow = next(result for result in base.results if result.level.rate_rps == 1500)
-    assert slow.throughput_rps is not None
-    estimate = replace(slow.throughput_rps, value=1200.0, low=1190.0, high=1210.0)
-    results = tuple(replace(r, throughput_rps=estimate) if r is slow else r for r in base.results)
-    text = next(s.text for s in verdicts(replace(base, results=results)) if s.headline)
+    first = next(result for result in base.results if result.level.rate_rps == 1500)
+    changed = replace(first, ledger=ledger, problems=problems, throughput_rps=from_epochs([rate, rate]))
+    results = tuple(changed if result is first else result for result in base.results)
+    return next(s.text for s in verdicts(replace(base, results=results)) if s.headline)
+
+
+@pytest.mark.parametrize(("ok", "start"), [(9800, "all 3 targets keep up"), (9799, "2 of 3 targets keep up")])
+def test_who_keeps_up_is_told_by_what_was_due(ok: int, start: str) -> None:
+    assert keeping_up(Ledger(10_000, 10_000, 0, ok, 10_000 - ok)).startswith(start)
+
+
+def test_fewer_requests_a_second_than_offered_are_enough_where_no_more_were_due() -> None:
+    """Random arrivals make a window hold more or fewer than the nominal rate says."""
+    assert keeping_up(Ledger(10_000, 10_000, 0, 10_000), rate=1400.0).startswith("all 3 targets keep up")
+
+
+def test_an_overloaded_target_does_not_keep_up_however_little_it_dropped() -> None:
+    found = Problem(ProblemCode.OVERLOADED, "1.5% could not be sent", severity=Severity.WARNING)
+    text = keeping_up(Ledger(10_000, 9850, 150, 9850), found)
     assert "2 of 3 targets keep up" in text
-    assert f"{slow.target} (1,200 requests/s [1,190 to 1,210]) does not" in text
+    assert "98.5 % of what was due) does not." in text
+
+
+def test_an_overloaded_target_is_ranked() -> None:
+    (panel,) = [panel for panel in panels(case("overloaded")) if panel.headline]
+    assert [row.result.target for row in panel.ranked][-1] == "flask@gunicorn-gthread-1x64"
+    assert len(panel.ranked) == 3
+
+
+def test_a_leader_without_the_highest_figure_says_that_the_same_rounds_decide() -> None:
+    base = case("some_launches_invalid")
+    by_name = {result.target: result for result in base.results if result.scenario == "json"}
+    (lead, *_) = [lead for lead in base.leads if lead.scenario == "json"]
+    high = replace(by_name[lead.baseline], throughput_rps=from_epochs([90_000.0, 91_000.0]), valid=True, launches=2)
+    results = tuple(high if result is by_name[lead.baseline] else result for result in base.results)
+    text = next(s.text for s in verdicts(replace(base, results=results)) if s.headline)
+    assert text.startswith(f"{lead.target} is fastest")
+    assert f"More requests/s were counted for {high.target}, but not in the same rounds, and those decide." in text
+    assert "More requests/s" not in headline("whole_run").text
+
+
+def test_the_first_that_a_tied_leader_leads_is_named() -> None:
+    text = headline("ties").text
+    assert text.endswith("beta@uvicorn is 2.86× [2.78, 2.94] flask@gunicorn-sync-3, the first that it leads.")
 
 
 @pytest.mark.parametrize(
@@ -139,6 +189,11 @@ def test_fastest_is_said_only_of_a_decided_lead(name: str) -> None:
         if " is fastest" in sentence.text:
             assert decided
             assert sentence.outcome is Outcome.FASTEST
+
+
+def test_every_kind_of_problem_has_advice() -> None:
+    assert set(ADVICE) == set(ProblemCode)
+    assert all(re.fullmatch(r"[A-Z].*\.", advice) for advice in ADVICE.values())
 
 
 @pytest.mark.parametrize("name", CASES)

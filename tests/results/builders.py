@@ -36,6 +36,7 @@ def turn(
     number: int = 0,
     *,
     elapsed_s: float = 0.05,
+    planned_s: float = 0.05,
     cpu_s: float | None = 0.04,
     load_cpu_s: float = 0.01,
     counts: Ledger | None = None,
@@ -45,7 +46,7 @@ def turn(
         round=number,
         position=0,
         started_s=number * 0.1,
-        planned_s=0.05,
+        planned_s=planned_s,
         elapsed_s=elapsed_s,
         ledger=counts or ledger(ok),
         target_cpu_s=cpu_s,
@@ -66,6 +67,7 @@ def trial(
     memory: Iterable[MemoryMark] = (),
     problems: Iterable[Problem] = (),
     context_switches: int | None = None,
+    first_error: str = "",
 ) -> Trial:
     """A trial of those turns. Latencies that are not given are what Little's law makes of full connections."""
     those = tuple(turns)
@@ -85,6 +87,7 @@ def trial(
         memory=tuple(memory),
         context_switches=context_switches,
         problems=tuple(problems),
+        first_error=first_error,
     )
 
 

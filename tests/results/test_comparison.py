@@ -1,11 +1,10 @@
 """Ratios come from turns of the same rounds; verdicts need the whole interval on one side of the margin."""
 
 import math
-from dataclasses import replace
 
 import pytest
 
-from sgibench.results.comparison import MARGIN, compare_trials, geometric_spread, turn_values, verdict
+from sgibench.results.comparison import MARGIN, compare_trials, turn_values, verdict
 from sgibench.results.estimate import Estimate
 from sgibench.results.records import Trial
 from sgibench.results.summary import Metric, Verdict
@@ -44,7 +43,6 @@ def test_a_verdict_needs_the_whole_interval(low: float | None, high: float | Non
     opposite = {Verdict.FASTER: Verdict.SLOWER, Verdict.SLOWER: Verdict.FASTER}
     assert verdict(ratio, Metric.THROUGHPUT) is of_throughput
     assert verdict(ratio, Metric.CPU) is opposite.get(of_throughput, of_throughput)
-    assert verdict(ratio, Metric.SERVICE_P50) is opposite.get(of_throughput, of_throughput)
 
 
 def test_one_launch_decides_nothing_however_large_the_difference() -> None:
@@ -58,9 +56,7 @@ def epochs_of(target: str, count: int = 5) -> list[Trial]:
     return [each for epoch in range(1, count + 1) for each in drifting_trials(RATES, epoch) if each.target == target]
 
 
-@pytest.mark.parametrize(
-    ("metric", "truth"), [(Metric.THROUGHPUT, 1.37), (Metric.CPU, 1 / 1.37), (Metric.SERVICE_P50, 1 / 1.37)]
-)
+@pytest.mark.parametrize(("metric", "truth"), [(Metric.THROUGHPUT, 1.37), (Metric.CPU, 1 / 1.37)])
 def test_a_known_ratio_is_found_while_the_machine_changes_its_speed_by_two(metric: Metric, truth: float) -> None:
     rates = list(turn_values(epochs_of(A, 1)[0], Metric.THROUGHPUT).values())
     assert max(rates) / min(rates) > 1.8
@@ -119,19 +115,3 @@ def test_only_right_answers_count_towards_a_rate_and_bear_its_cost() -> None:
     half_wrong = trial([turn(50, counts=ledger(50, status=50))])
     assert turn_values(half_wrong, Metric.THROUGHPUT) == pytest.approx({0: 1000})
     assert turn_values(half_wrong, Metric.CPU) == pytest.approx({0: 800})
-
-
-def test_a_median_of_too_few_answers_is_not_compared() -> None:
-    many, few = trial([turn(20)]), trial([turn(19)], B)
-    assert compare_trials([many], [few], Metric.SERVICE_P50) is None
-    assert compare_trials([many], [replace(many, target=B)], Metric.SERVICE_P50) is not None
-
-
-def test_a_median_below_the_resolution_is_not_compared() -> None:
-    nothing = trial([turn(50)], service_us=[0] * 50)
-    assert compare_trials([nothing], [trial([turn(50)], B)], Metric.SERVICE_P50) is None
-
-
-def test_the_spread_is_the_standard_deviation_of_the_logs() -> None:
-    assert geometric_spread([1.0, math.exp(0.1)]) == pytest.approx(0.1 / math.sqrt(2))
-    assert geometric_spread([7.0, 7.0, 7.0]) == pytest.approx(0.0)

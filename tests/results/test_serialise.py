@@ -62,6 +62,7 @@ TRIALS = st.builds(
     memory=some(MARKS),
     context_switches=st.none() | COUNT,
     problems=some(PROBLEMS),
+    first_error=TEXT,
 )
 TARGETS = st.builds(
     TargetInfo,

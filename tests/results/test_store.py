@@ -11,8 +11,9 @@ import pytest
 
 from sgibench.results import store
 from sgibench.results.errors import ExitCode, StoreError
-from sgibench.results.records import SCHEMA_VERSION, Level
+from sgibench.results.records import SCHEMA_VERSION, Level, Run
 from sgibench.results.store import RunStore, interrupted, load_run, save_report, turns_table, write_atomically
+from sgibench.results.summarise import summarise
 
 from .builders import A, B, manifest, steady_trial, trial, turn
 
@@ -87,8 +88,11 @@ def test_every_piece_can_be_read_as_soon_as_it_is_saved(tmp_path: Path) -> None:
     again = load_run(run_store.folder)
     assert again.trials == (*TRIALS, *second)
     assert again.manifest.status == "running"
-    assert interrupted(again.manifest).status == "interrupted"
-    assert interrupted(manifest()).status == "complete"
+    found = interrupted(again.manifest)
+    assert found.status == "interrupted"
+    assert [each.code for each in found.problems] == [*(p.code for p in again.manifest.problems), "interrupted"]
+    assert not summarise(Run(found, again.trials)).valid
+    assert interrupted(manifest()) == manifest()
 
 
 def test_pieces_of_one_epoch_do_not_overwrite_each_other(tmp_path: Path) -> None:
@@ -167,6 +171,16 @@ def test_turns_of_a_run_that_measured_nothing_are_an_empty_table(tmp_path: Path)
 
 def test_a_log_stays_in_the_runs_folder(folder: Path) -> None:
     assert RunStore(folder / "inner").log_path("a/../b@one").parent == folder / "inner" / "logs"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "漢", "🦄"])
+def test_a_log_of_a_long_name_can_be_written_and_is_no_others(folder: Path, letter: str) -> None:
+    store_of = RunStore(folder / "inner")
+    paths = [store_of.log_path(f"e001-{letter * 300}-{number}") for number in (1, 2)]
+    for path in paths:
+        path.write_text("it fits", encoding="utf-8")
+    assert len(set(paths)) == 2
+    assert store_of.log_path("e001-a@one").name == "e001-a@one.log"
 
 
 def test_a_folder_that_holds_a_run_is_not_written_into(folder: Path) -> None:

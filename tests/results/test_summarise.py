@@ -8,7 +8,22 @@ from sgibench.results.records import Level, Problem, ProblemCode, ScenarioInfo, 
 from sgibench.results.summarise import summarise
 from sgibench.results.summary import Metric, Result, Summary, Verdict
 
-from .builders import JSON, A, B, C, drifting_trials, manifest, peak, problem, run, steady_trial, trial, turn
+from .builders import (
+    JSON,
+    A,
+    B,
+    C,
+    drifting_trials,
+    ledger,
+    manifest,
+    peak,
+    problem,
+    run,
+    steady_trial,
+    target_info,
+    trial,
+    turn,
+)
 
 WAIT = ScenarioInfo("wait", "a wait", "GET", "/wait", (Level(10), Level(100)), waiting=True)
 LIMITED = problem(code="generator-limited", message="the load side was at its ceiling")
@@ -57,7 +72,7 @@ def test_every_target_is_compared_to_the_baseline_by_every_metric() -> None:
     ]
     assert {each.baseline for each in summary.comparisons} == {A}
     verdicts = [each.verdict for each in summary.comparisons]
-    assert verdicts == [Verdict.FASTER] * 3 + [Verdict.SLOWER] * 3
+    assert verdicts == [Verdict.FASTER] * 2 + [Verdict.SLOWER] * 2
     assert summary.comparisons[0].ratio.value == pytest.approx(2.0, rel=0.02)
     assert summary.valid
     assert summary.problems == ()
@@ -156,14 +171,89 @@ def test_a_warning_beside_it_leaves_a_lower_bound_what_it_is() -> None:
     assert of(summarise(run(trials)), A).at_least
 
 
-def test_valid_epochs_are_used_alone_where_only_some_were_limited() -> None:
-    trials = with_problem(three_epochs({A: 1000.0}), LIMITED, A, epochs=(2,))
-    result = of(summarise(run(trials)), A)
-    assert not result.at_least
+def test_one_limited_launch_makes_the_whole_cell_a_lower_bound() -> None:
+    """The launches that stayed below the load side's limit are the slower ones: no fair sample."""
+    rates = {A: 1000.0, B: 2000.0, C: 1500.0}
+    trials = with_problem(three_epochs(rates), LIMITED, B, epochs=(2,))
+    summary = summarise(run(trials, manifest((A, B, C))))
+    result = of(summary, B)
+    assert result.at_least
     assert not result.valid
+    assert [epoch for epoch, _ in result.epoch_throughput_rps] == [1, 2, 3]
+    assert {each.target for each in summary.comparisons} == {C}
+    assert {name for each in summary.leads for name in (each.target, each.baseline)} == {A, C}
+
+
+def test_a_launch_that_was_invalid_otherwise_is_not_in_a_lower_bound() -> None:
+    trials = with_problem(three_epochs({A: 1000.0}), LIMITED, A, epochs=(2,))
+    trials = [replace(each, problems=(DIED,)) if each.epoch == 3 else each for each in trials]
+    result = of(summarise(run(trials)), A)
+    assert result.at_least
+    assert [epoch for epoch, _ in result.epoch_throughput_rps] == [1, 2]
+
+
+def test_an_overloaded_target_keeps_its_figure_and_its_rank() -> None:
+    level = Level(8, 1000.0)
+    paced = ScenarioInfo("paced", "a rate", "GET", "/json", (level,))
+    trials = [
+        trial(
+            [turn(0, elapsed_s=1.0, counts=ledger(ok, dropped=1000 - ok))],
+            target,
+            epoch,
+            scenario="paced",
+            level=level,
+            service_us=[3000] * ok,
+            response_us=[9000] * ok,
+            lag_us=[100] * ok,
+        )
+        for epoch, ok in ((1, 700), (2, 710))
+        for target, ok in ((A, 1000), (B, ok))
+    ]
+    summary = summarise(run(trials, manifest((A, B), (paced,))))
+    result = of(summary, B)
+    assert [(each.code, each.severity) for each in result.problems] == [(ProblemCode.OVERLOADED, Severity.WARNING)]
+    assert (result.valid, result.at_least, summary.valid) == (True, False, True)
     assert result.throughput_rps is not None
-    assert result.throughput_rps.n == 2
-    assert [epoch for epoch, _ in result.epoch_throughput_rps] == [1, 3]
+    assert result.throughput_rps.value == pytest.approx(705, rel=0.01)
+    assert [each.verdict for each in summary.comparisons if each.metric is Metric.THROUGHPUT] == [Verdict.SLOWER]
+
+
+def paired(ratios: dict[int, tuple[float, float]]) -> list[Trial]:
+    """By epoch, the rates of B and C in it, on a machine whose speed is theirs to differ by."""
+    return [
+        steady_trial(rate, target, epoch)
+        for epoch, rates in ratios.items()
+        for target, rate in zip((B, C), rates, strict=True)
+        if rate
+    ]
+
+
+def test_ratios_of_the_same_rounds_make_the_leader_not_the_faster_minutes_of_the_machine() -> None:
+    """B has a launch more than C, in a fast minute: more requests/s on average, and slower in every shared round."""
+    trials = paired({1: (1000, 1100), 2: (1020, 1120), 3: (1000, 1101), 4: (3000, 0)})
+    summary = summarise(run(trials, manifest((A, B, C))))
+    rates = [each.throughput_rps.value for each in summary.results if each.throughput_rps]
+    assert rates[0] > rates[1]
+    (lead,) = summary.leads
+    assert (lead.target, lead.baseline, lead.verdict) == (C, B, Verdict.FASTER)
+
+
+def test_a_leader_gives_way_to_whoever_surely_leads_it_though_another_ratio_is_lower() -> None:
+    """A, with few and scattered launches, has the lowest ratio and decides nothing; C is ahead without doubt."""
+    trials = paired({1: (1000, 1100), 2: (1020, 1120), 3: (1000, 1101), 4: (9000, 0)})
+    trials += [steady_trial(1800, A, 1), steady_trial(900, A, 2)]
+    summary = summarise(run(trials, manifest((A, B, C))))
+    assert {each.target for each in summary.leads} == {C}
+
+
+def test_results_whose_ratios_run_in_a_circle_still_have_a_leader() -> None:
+    """Each pair shares launches of its own, and in each of them the other one of the pair is ahead."""
+    circle = {1: {A: 1000, B: 1100}, 2: {A: 1000, B: 1101}, 3: {B: 1000, C: 1100}, 4: {B: 1000, C: 1101}}
+    circle |= {5: {C: 1000, A: 1100}, 6: {C: 1000, A: 1101}}
+    trials = [steady_trial(rate, target, epoch) for epoch, rates in circle.items() for target, rate in rates.items()]
+    summary = summarise(run(trials, manifest((A, B, C))))
+    assert len({each.target for each in summary.leads}) == 1
+    assert len(summary.leads) == 2
 
 
 def test_a_warning_alone_leaves_everything_valid() -> None:
@@ -185,7 +275,7 @@ def test_a_warning_alone_leaves_everything_valid() -> None:
     ],
 )
 def test_a_percentile_with_too_few_samples_beyond_it_is_absent(answers: int, shown: list[str]) -> None:
-    result = of(summarise(run([trial([turn(answers)])])), A)
+    result = of(summarise(run([trial([turn(answers, planned_s=60.0)])])), A)
     assert list(result.service_time_ms) == shown
     assert all(answers * (100 - point) / 100 >= 9.999 for point, _ in result.spectrum)
     assert result.response_time_ms is None
@@ -195,6 +285,38 @@ def test_a_percentile_with_too_few_samples_beyond_it_is_absent(answers: int, sho
 def test_one_epoch_with_too_few_samples_takes_the_percentile_away() -> None:
     trials = [trial([turn(count)], epoch=epoch) for epoch, count in ((1, 1000), (2, 999))]
     assert "p99" not in of(summarise(run(trials)), A).service_time_ms
+
+
+def closed(turn_s: float, *latencies_ms: float) -> Trial:
+    """A closed loop in turns of that length, each latency a thousand times."""
+    times = [int(ms * 1000) for ms in latencies_ms for _ in range(1000)]
+    return trial([turn(len(times), planned_s=turn_s, elapsed_s=turn_s)], service_us=times, level=Level(10_000))
+
+
+@pytest.mark.parametrize(
+    ("longest_ms", "shown"), [(24.0, ["p50", "p90", "p99"]), (25.0, ["p50", "p90", "p99"]), (26.0, ["p50"])]
+)
+def test_in_the_closed_loop_what_is_longer_than_half_a_turn_is_left_out(longest_ms: float, shown: list[str]) -> None:
+    about = manifest((A,), (ScenarioInfo("json", "", "GET", "/json", (Level(10_000),)),))
+    result = of(summarise(run([closed(0.0501, 1.0, 1.0, longest_ms)], about)), A)
+    assert list(result.service_time_ms) == shown
+    assert max(latency for _, latency in result.spectrum) <= 25.05
+    assert result.throughput_rps is not None
+
+
+def test_the_shortest_turn_of_all_launches_says_what_is_cut() -> None:
+    about = manifest((A,), (ScenarioInfo("json", "", "GET", "/json", (Level(10_000),)),))
+    trials = [closed(1.0, 40.0), replace(closed(0.05, 40.0), epoch=2)]
+    result = of(summarise(run(trials, about)), A)
+    assert (result.service_time_ms, result.spectrum) == ({}, ())
+
+
+def test_in_the_open_loop_no_latency_is_cut() -> None:
+    one = trial([turn(100, elapsed_s=4.0)], service_us=[900_000] * 100, response_us=[950_000] * 100)
+    result = of(summarise(run([one])), A)
+    assert result.response_time_ms is not None
+    assert list(result.response_time_ms) == list(result.service_time_ms) == ["p50", "p90"]
+    assert result.spectrum[-1][1] == pytest.approx(950, rel=0.001)
 
 
 def test_percentiles_are_in_milliseconds_and_estimated_over_epochs() -> None:
@@ -242,6 +364,30 @@ def test_memory_per_request_in_flight_is_the_slope_of_the_peaks() -> None:
 def test_one_level_has_no_slope() -> None:
     trials = [each for each in memory_trials([100.0, 120.0]) if each.level == Level(10)]
     assert summarise(run(trials, manifest((A,), (WAIT,)))).memory_slopes == ()
+
+
+def with_slots(slots: int | None, slope_kib: float = 100.0) -> Summary:
+    about = replace(manifest((A,), (WAIT,)), targets=(target_info(A, slots),))
+    return summarise(run(memory_trials([slope_kib, slope_kib]), about))
+
+
+def test_memory_is_related_to_what_a_target_holds_not_to_the_connections_that_press() -> None:
+    """From 10 to 100 connections, 90 requests more press; with 40 slots, 30 more are held."""
+    (slope,) = with_slots(40).memory_slopes
+    assert slope.memory_per_request_kib.value == pytest.approx(100.0 * 90 / 30)
+    (unbounded,) = with_slots(None).memory_slopes
+    assert unbounded.memory_per_request_kib.value == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 10])
+def test_a_target_whose_slots_are_full_at_every_level_has_no_slope(slots: int) -> None:
+    assert with_slots(slots).memory_slopes == ()
+
+
+def test_slopes_come_in_the_manifests_order_whatever_the_trials_order() -> None:
+    trials = [replace(each, target=name) for name in (B, A) for each in reversed(memory_trials([100.0, 120.0]))]
+    summary = summarise(run(trials, manifest((A, B), (WAIT,))))
+    assert [each.target for each in summary.memory_slopes] == [A, B]
 
 
 def test_memory_of_invalid_trials_bends_no_slope() -> None:

@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 
 from sgibench.results.estimate import Estimate, from_epochs
-from sgibench.results.records import Run, Trial
+from sgibench.results.records import Level, Run, Trial
 from sgibench.results.summary import Verdict
 from sgibench.results.two_runs import EnvironmentDifference, Pair, compare_runs, environment_differences, quotient
 
-from .builders import A, B, C, drifting_trials, manifest, problem, run
+from .builders import JSON, A, B, C, drifting_trials, manifest, problem, run, steady_trial, target_info
 
 LIMITED = problem(code="generator-limited", message="the load side was at its ceiling")
 
@@ -146,7 +146,8 @@ def test_only_two_decided_verdicts_can_contradict(
 def test_runs_with_other_targets_are_related_to_one_that_both_have() -> None:
     found = compare_runs(made({A: 1000.0, B: 2000.0}), made({B: 2000.0, C: 500.0}, "run-2", baseline=C))
     assert found.baseline == B
-    assert (found.only_first, found.only_second) == ((A,), (C,))
+    assert found.only_first == (f"{A} under json c32",)
+    assert found.only_second == (f"{C} under json c32",)
     assert [pair.target for pair in found.pairs] == [B]
 
 
@@ -154,6 +155,24 @@ def test_runs_with_nothing_in_common_have_no_pairs_and_no_baseline() -> None:
     found = compare_runs(made({A: 1000.0}), made({C: 500.0}, "run-2", baseline=C))
     assert (found.baseline, found.pairs) == ("", ())
     assert found.to_dict()["baseline"] == ""
+
+
+def test_a_level_that_only_one_run_has_is_named_though_both_have_its_target() -> None:
+    first = made({A: 1000.0})
+    more = replace(JSON, levels=(Level(32), Level(64)))
+    second = run([*first.trials, steady_trial(1000, A, level=Level(64))], manifest((A,), (more,), run_id="run-2"))
+    found = compare_runs(first, second)
+    assert (found.only_first, found.only_second) == ((), (f"{A} under json c64",))
+    assert [pair.level for pair in found.pairs] == [Level(32)]
+
+
+def test_one_limited_launch_takes_a_target_out_of_the_comparison() -> None:
+    first = made({A: 1000.0, B: 2000.0})
+    marked = [
+        replace(each, problems=(LIMITED,)) if (each.target, each.epoch) == (B, 3) else each for each in first.trials
+    ]
+    pair = pair_of(replace(first, trials=tuple(marked)), first)
+    assert (pair.across, pair.relative, pair.first_verdict) == (None, None, None)
 
 
 def test_a_lower_bound_is_not_put_over_a_figure() -> None:
@@ -172,6 +191,32 @@ def test_differences_of_environment_are_listed_by_key() -> None:
         EnvironmentDifference("packages.gunicorn", None, "25.1"),
         EnvironmentDifference("packages.uvicorn", "0.34", None),
     ]
+
+
+def test_cores_versions_interpreters_and_commands_belong_to_the_environment() -> None:
+    first = made({A: 1000.0, B: 2000.0})
+    changed = replace(target_info(A), version="2.0", python="3.13.0", command=("/other/python", "-m", "uvicorn", "x"))
+    about = replace(first.manifest, server_cores=(0, 1), load_cores=(2,), targets=(changed, target_info(B)))
+    found = compare_runs(first, replace(first, manifest=about)).environment
+    assert [(item.key, item.first, item.second) for item in found] == [
+        ("load_cores", "[1]", "[2]"),
+        ("server_cores", "[0]", "[0, 1]"),
+        (f"targets.{A}.command", "-m uvicorn a", "-m uvicorn x"),
+        (f"targets.{A}.python", "3.11.1", "3.13.0"),
+        (f"targets.{A}.version", "1.0", "2.0"),
+    ]
+
+
+def test_how_a_target_that_only_one_run_has_was_run_is_no_difference() -> None:
+    first = made({A: 1000.0, B: 2000.0})
+    assert compare_runs(first, made({A: 1000.0}, "run-2")).environment == ()
+
+
+def test_where_an_interpreter_lies_is_no_difference() -> None:
+    first = made({A: 1000.0})
+    elsewhere = replace(target_info(A), command=("/elsewhere/bin/python", *target_info(A).command[1:]))
+    about = replace(first.manifest, targets=(elsewhere,))
+    assert compare_runs(first, replace(first, manifest=about)).environment == ()
 
 
 def test_differences_of_environment_are_in_the_comparison() -> None:

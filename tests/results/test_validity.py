@@ -23,11 +23,12 @@ def waits(ok: int, service_ms: float) -> Trial:
     return trial([turn(ok, elapsed_s=1.0)], level=Level(10), service_us=[int(service_ms * 1000)] * ok)
 
 
-def paced(counts: Ledger, lag_ms: float = 0.1) -> Trial:
+def paced(counts: Ledger, lag_ms: float = 0.1, response_ms: float = 3.0) -> Trial:
     """One second of open loop."""
     lags = [int(lag_ms * 1000)] * 100
     those = [turn(0, elapsed_s=1.0, counts=counts)]
-    return trial(those, level=PACED, service_us=[3000] * counts.ok, lag_us=lags, response_us=[3000] * counts.ok)
+    response_us = [int(response_ms * 1000)] * counts.ok
+    return trial(those, level=PACED, service_us=[3000] * counts.ok, lag_us=lags, response_us=response_us)
 
 
 HEALTHY = {
@@ -36,6 +37,11 @@ HEALTHY = {
     "a wait on two slots: the others queue": (waits(39, 256.0), 2, WAIT),
     "a timer a little early": (waits(200, 48.6), None, WAIT),
     "open loop": (paced(ledger(200)), None, JSON),
+    "open loop, a lag below a fifth of the response time": (paced(ledger(200), lag_ms=9, response_ms=50), None, JSON),
+    "open loop, a lag below a millisecond": (paced(ledger(200), lag_ms=0.9, response_ms=1.5), None, JSON),
+    "open loop, one in a hundred dropped": (paced(ledger(990, dropped=10)), None, JSON),
+    "open loop, nothing known of its lag": (replace(paced(ledger(200)), schedule_lag=None), None, JSON),
+    "open loop, no response time": (replace(paced(ledger(200), lag_ms=50), response_time=None), None, JSON),
     "open loop, the load process spinning": (
         replace(paced(ledger(200)), turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0),)),
         None,
@@ -91,17 +97,32 @@ FAULTS = {
         JSON,
         ProblemCode.GENERATOR_LIMITED,
         INVALID,
-        "used 88% of its core",
+        "used, or waited for, 88% of its core",
     ),
     "dropped": (
         paced(ledger(980, dropped=20)),
         None,
         JSON,
+        ProblemCode.OVERLOADED,
+        WARNING,
+        "2.0% of 1,000 planned requests could not be sent when due: all 8 connections were waiting for answers",
+    ),
+    "late": (
+        paced(ledger(200), lag_ms=12, response_ms=200),
+        None,
+        JSON,
         ProblemCode.GENERATOR_LIMITED,
         INVALID,
-        "2.0% of 1,000 planned requests could not be sent with 8 connections",
+        "12.0 ms (p99) after their planned instant, of 200.1 ms in all",
     ),
-    "late": (paced(ledger(200), lag_ms=12), None, JSON, ProblemCode.GENERATOR_LIMITED, INVALID, "12.0 ms (p99) after"),
+    "a little late, which is much of a short response": (
+        paced(ledger(200), lag_ms=1.2, response_ms=5),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "1.2 ms (p99) after their planned instant, of 5.0 ms in all",
+    ),
     "more than the slots can do": (
         waits(50, 60),
         2,
@@ -143,6 +164,20 @@ def test_what_was_noted_while_measuring_comes_first_and_is_kept() -> None:
     found = judge(trial([turn(19)], problems=[noted]), target_info(), JSON)
     assert found[0] == noted
     assert [each.code for each in found] == [ProblemCode.SERVER_DIED, ProblemCode.FEW_SAMPLES]
+
+
+def test_the_first_error_says_what_the_others_may_have_been() -> None:
+    for counts in (ledger(100, status=10), ledger(0, status=10)):
+        (found,) = judge(trial([turn(0, counts=counts)], first_error="status 503, not 200"), target_info(), JSON)
+        assert found.code is ProblemCode.ERRORS
+        assert found.message.endswith("; the first: status 503, not 200")
+    (found,) = judge(trial([turn(0, counts=ledger(100, status=10))]), target_info(), JSON)
+    assert "the first" not in found.message
+
+
+def test_an_overloaded_target_whose_load_was_late_is_both() -> None:
+    found = judge(paced(ledger(100, dropped=100), lag_ms=40, response_ms=300), target_info(), JSON)
+    assert [each.code for each in found] == [ProblemCode.OVERLOADED, ProblemCode.GENERATOR_LIMITED]
 
 
 def test_a_broken_ledger_is_reported_even_if_nothing_was_sent() -> None:

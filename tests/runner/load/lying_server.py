@@ -94,6 +94,12 @@ class LyingServer:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_WR)
 
+    def say(self, data: bytes) -> None:
+        """Send something on all connections, asked or not."""
+        with self.lock:
+            for connection in self._open:
+                connection.sendall(data)
+
     def _serve(self) -> None:
         while True:
             try:
@@ -194,6 +200,21 @@ def late(data: bytes, after_s: float) -> Behaviour:
     def behave(visit: Visit) -> None:
         while visit.request():
             time.sleep(after_s)
+            visit.send(data)
+
+    return behave
+
+
+def right_then_silent(data: bytes, good_s: float) -> Behaviour:
+    """Answer at once for a while, then take requests and say nothing."""
+    begun: list[float] = []
+
+    def behave(visit: Visit) -> None:
+        while visit.request():
+            begun.append(time.monotonic())
+            if begun[-1] - begun[0] > good_s:
+                visit.linger()
+                return
             visit.send(data)
 
     return behave

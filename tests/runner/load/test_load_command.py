@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from typing import Any
 
 import psutil
@@ -14,17 +15,12 @@ import typer
 from typer.testing import CliRunner
 
 from sgibench.results.errors import BenchError, UsageError
-from sgibench.results.histogram import Histogram
-from sgibench.results.ledger import Ledger
-from sgibench.results.records import ProblemCode
 from sgibench.runner.commands.load import load
 from sgibench.runner.durations import parse_duration_s
-from sgibench.runner.load.orders import Arrival, BlockReport, TurnOrder, TurnReport
-from sgibench.runner.load.outcome import judge_load, table_ms
 from sgibench.runner.load.request import RequestSpec, endpoint_of
 
 from .load_cases import free_port
-from .lying_server import LyingServer, always, answer, hang
+from .lying_server import LyingServer, Visit, always, answer, hang, late, right_then_silent
 
 # The command as the CLI mounts it, without the rest of the CLI.
 PROGRAM = """
@@ -50,16 +46,17 @@ def bench_load(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def document(*arguments: str, code: int) -> dict[str, Any]:
+def document(*arguments: str, code: int | None = None) -> dict[str, Any]:
+    """What is printed. Without `code`: a machine with much else to do may spoil the result, which must then say so."""
     done = bench_load(*arguments, "--json")
     assert done.stderr == ""
-    assert done.returncode == code, done.stdout
     printed: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (code if code is not None else 0 if printed["valid"] else 3), done.stdout
     return printed
 
 
 def test_the_document_has_what_the_contract_says() -> None:
-    with LyingServer(always(answer())) as server:
+    with LyingServer(late(answer(), 0.002)) as server:  # the load process has time left, even if it shares its core
         seen = document(f"http://127.0.0.1:{server.port}/", "--duration", "500ms", "--connections", "2", code=0)
         assert seen["ledger"]["ok"] <= server.requests <= seen["ledger"]["sent"]
     assert seen["schema_version"] == 1
@@ -78,7 +75,7 @@ def test_the_document_has_what_the_contract_says() -> None:
 def test_an_open_loop_has_response_times_and_hides_percentiles_it_cannot_know() -> None:
     with LyingServer(always(answer())) as server:
         url = f"http://127.0.0.1:{server.port}/"
-        seen = document(url, "--duration", "0.5", "--rate", "100", "--connections", "50", code=0)
+        seen = document(url, "--duration", "0.5", "--rate", "100", "--connections", "50")
     assert seen["ledger"]["scheduled"] == 50
     assert seen["response_time_ms"]["p50"] > 0
     assert seen["response_time_ms"]["p90"] is None
@@ -99,6 +96,26 @@ def test_no_right_answer_is_a_failure_with_code_3_and_no_percentiles(behaviour: 
     assert set(seen["service_time_ms"].values()) == {None}
     assert seen["ledger"]["errors"][kind] > 0
     assert [problem["code"] for problem in seen["problems"]] == ["errors"]
+
+
+def test_a_server_that_falls_silent_before_any_deadline_has_no_valid_figures() -> None:
+    with LyingServer(right_then_silent(answer(), 0.25)) as server:
+        url = f"http://127.0.0.1:{server.port}/"
+        seen = document(url, "--duration", "1s", "--timeout", "10s", "--connections", "2", code=3)
+    assert sum(seen["ledger"]["errors"].values()) == 0
+    assert [problem["code"] for problem in seen["problems"]] == ["stalled"]
+    assert "waiting for an answer that did not come for" in seen["problems"][0]["message"]
+
+
+def test_a_server_that_closes_each_connection_is_not_taken_for_a_silent_one() -> None:
+    def behave(visit: Visit) -> None:
+        if visit.request():
+            time.sleep(0.01)
+            visit.send(answer(headers="connection: close\r\n"))
+
+    with LyingServer(behave) as server:
+        seen = document(f"http://127.0.0.1:{server.port}/", "--duration", "500ms", "--connections", "2", code=0)
+    assert seen["valid"] is True
 
 
 def test_people_get_a_few_lines_on_stdout_and_nothing_on_stderr() -> None:
@@ -210,68 +227,3 @@ def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> N
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_duration_s(text)
-
-
-def turn(ledger: Ledger, *, load_cpu_s: float = 0.1, times_us: int = 1000, lag_us: int | None = None) -> TurnReport:
-    times = Histogram.of_us([times_us] * ledger.ok)
-    lag = None if lag_us is None else Histogram.of_us([lag_us] * ledger.sent)
-    response = None if lag_us is None else times
-    order = TurnOrder(0, 1.0, 0, 0)
-    return TurnReport(order, 0, 1.0, ledger, times, response, lag, Histogram({}), None, load_cpu_s, 1, 0)
-
-
-def codes(seen: TurnReport, arrival: Arrival, *, valid: bool) -> list[ProblemCode]:
-    ledger = seen.ledger
-    report = BlockReport(1, (seen,), ledger.ok + ledger.error_count, ledger.error_count)
-    outcome = judge_load("http://x/", arrival, 1, 1.0, report)
-    assert outcome.valid is valid
-    return [problem.code for problem in outcome.problems]
-
-
-def test_a_sound_result_has_no_problem() -> None:
-    assert codes(turn(Ledger(1000, 1000, 0, 1000)), Arrival(8), valid=True) == []
-
-
-def test_few_errors_are_a_warning_and_more_make_the_result_invalid() -> None:
-    few, many = Ledger(2000, 2000, 0, 1999, 0, {"reset": 1}), Ledger(2000, 2000, 0, 1990, 0, {"reset": 10})
-    assert codes(turn(few), Arrival(8), valid=True) == [ProblemCode.ERRORS]
-    assert codes(turn(many), Arrival(8), valid=False) == [ProblemCode.ERRORS]
-
-
-def test_a_ledger_that_does_not_balance_is_invalid() -> None:
-    assert codes(turn(Ledger(1000, 1000, 0, 999)), Arrival(8), valid=False) == [ProblemCode.LEDGER_UNBALANCED]
-
-
-def test_statistics_of_locust_that_disagree_are_invalid() -> None:
-    report = BlockReport(1, (turn(Ledger(1000, 1000, 0, 1000)),), 999, 0)
-    outcome = judge_load("http://x/", Arrival(8), 1, 1.0, report)
-    assert [problem.code for problem in outcome.problems] == [ProblemCode.LEDGER_UNBALANCED]
-
-
-def test_a_load_side_at_its_ceiling_says_at_least() -> None:
-    report = BlockReport(1, (turn(Ledger(1000, 1000, 0, 1000), load_cpu_s=0.95),), 1000, 0)
-    outcome = judge_load("http://x/", Arrival(8), 1, 1.0, report)
-    assert [problem.code for problem in outcome.problems] == [ProblemCode.GENERATOR_LIMITED]
-    assert outcome.at_least
-
-
-def test_in_an_open_loop_drops_and_lateness_count_and_cpu_does_not() -> None:
-    arrival = Arrival(8, 1000.0)
-    spinning = turn(Ledger(1000, 1000, 0, 1000), load_cpu_s=1.0, lag_us=5)
-    dropping = turn(Ledger(1000, 980, 20, 980), lag_us=5)
-    lagging = turn(Ledger(1000, 1000, 0, 1000), lag_us=20_000)
-    assert codes(spinning, arrival, valid=True) == []
-    assert codes(dropping, arrival, valid=False) == [ProblemCode.GENERATOR_LIMITED]
-    assert codes(lagging, arrival, valid=False) == [ProblemCode.GENERATOR_LIMITED]
-
-
-def test_more_in_service_than_connections_is_impossible() -> None:
-    assert codes(turn(Ledger(1000, 1000, 0, 1000), times_us=20_000), Arrival(8), valid=False) == [
-        ProblemCode.IMPOSSIBLE
-    ]
-
-
-def test_a_percentile_needs_ten_samples_beyond_it() -> None:
-    assert table_ms(Histogram.of_us([500] * 99))["p90"] is None
-    assert table_ms(Histogram.of_us([500] * 100))["p90"] == 0.5
-    assert table_ms(Histogram({})) == {"p50": None, "p90": None, "p99": None, "p99.9": None, "max": None}

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import uvloop
@@ -17,9 +18,10 @@ from sgibench.runner.load.connection import Connection
 from sgibench.runner.load.engine import Engine, Share
 from sgibench.runner.load.orders import Arrival, Endpoint, Expectation, TurnOrder
 from sgibench.runner.load.pool import Pool
-from sgibench.runner.load.turn import Rules
+from sgibench.runner.load.processor import cpu_wait_ns
+from sgibench.runner.load.turn import Rules, Turn
 
-from .load_cases import HELLO_RIGHT, Before, block, carry_out, check_books, endpoint, free_port, only_errors
+from .load_cases import HELLO_RIGHT, block, carry_out, check_books, endpoint, free_port, only_errors
 from .lying_server import HELLO, LyingServer, Visit, always, answer, hang, late, once_then_close, stalling
 
 
@@ -70,51 +72,6 @@ def test_a_hang_while_the_last_answers_are_due_ends_at_the_deadline() -> None:
     assert 0.2 <= report.elapsed_s < 2
 
 
-def test_a_connection_that_was_closed_while_idle_is_reopened_without_an_error() -> None:
-    with LyingServer(always(answer())) as busy, LyingServer(always(answer())) as idle:
-        orders = block(endpoint(idle.port), endpoint(busy.port), seconds=0.05, connections=3, turns=3)
-        # Closed in the other's turn: seen before its own next turn begins.
-        reports = carry_out(orders, Before(1, idle.close_idle))
-    assert [report.ledger.errors for report in reports] == [{}, {}, {}]
-    assert reports[2].reopened == reports[2].connects == 3
-
-
-def test_a_close_that_crosses_the_first_request_of_a_turn_is_no_error_either() -> None:
-    """The server closes as soon as the second turn's first request comes, as one whose timer has just fired."""
-    pause_over = threading.Event()
-
-    def behave(visit: Visit) -> None:
-        old = visit.number <= 2
-        while visit.request():
-            if old and pause_over.is_set():
-                return
-            visit.send(answer())
-
-    with LyingServer(behave) as server, LyingServer(always(answer())) as other:
-        orders = block(endpoint(server.port), endpoint(other.port), seconds=0.05, connections=2, turns=3)
-        reports = carry_out(orders, Before(2, pause_over.set))
-        assert reports[2].ledger.errors == {}
-        assert reports[2].reopened == 2
-        assert sum(reports[at].ledger.ok for at in (0, 2)) + 2 == server.requests
-
-
-def test_a_request_is_sent_again_once_and_not_more_often() -> None:
-    pause_over = threading.Event()
-
-    def behave(visit: Visit) -> None:
-        while visit.request():
-            if pause_over.is_set():
-                return
-            visit.send(answer())
-
-    with LyingServer(behave) as server, LyingServer(always(answer())) as other:
-        orders = block(endpoint(server.port), endpoint(other.port), seconds=0.05, connections=1, turns=3)
-        report = carry_out(orders, Before(2, pause_over.set))[2]
-    assert report.ledger.ok == 0
-    assert only_errors(report) <= {ErrorKind.CLOSED, ErrorKind.RESET}
-    assert report.reopened == 1
-
-
 def test_a_server_that_dies_and_comes_back_is_seen_dead_and_used_again() -> None:
     port = free_port()
     server = LyingServer(always(answer()))
@@ -146,7 +103,10 @@ def test_connections_that_never_served_are_not_left_to_block_the_server() -> Non
         assert not server._open
 
 
-def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gone() -> None:
+def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sgibench.runner.load.engine.cpu_wait_ns", lambda: 0)
     with LyingServer(always(answer())) as server:
         plain = endpoint(server.port)
         ours = Endpoint("x", plain.host, plain.port, plain.request, plain.expect, pids=(os.getpid(),))
@@ -157,6 +117,29 @@ def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gon
     assert reports[0].target_cpu_s >= reports[0].load_cpu_s * 0.9 > 0
     assert reports[1].target_cpu_s is None
     assert reports[2].target_cpu_s is None
+
+
+def test_waiting_for_the_core_counts_as_cpu_time_of_the_load_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits_ns = iter([3 * 10**9, 10 * 10**9])
+    monkeypatch.setattr("sgibench.runner.load.engine.cpu_wait_ns", lambda: next(waits_ns))
+    with LyingServer(always(answer())) as server:
+        (report,) = carry_out(block(endpoint(server.port)))
+    assert 7 < report.load_cpu_s < 8
+
+
+def test_the_wait_for_a_core_is_this_thread_s_and_0_where_the_kernel_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before_ns = cpu_wait_ns()
+    assert cpu_wait_ns() >= before_ns >= 0
+    monkeypatch.setattr(Path, "read_text", lambda path: "5 17 2\n")
+    assert cpu_wait_ns() == 17
+
+    def not_there(path: Path) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", not_there)
+    assert cpu_wait_ns() == 0
 
 
 def test_turns_of_a_quarter_second_are_announced_when_they_begin_and_shorter_ones_are_not() -> None:
@@ -261,3 +244,39 @@ def test_the_expected_body_is_compared_even_when_a_text_is_asked_for_as_well() -
     with LyingServer(always(answer(b"hella"))) as server:
         assert only_errors(carry_out(block(endpoint(server.port, both)))[0]) == {ErrorKind.BODY}
     assert HELLO_RIGHT.contains is None
+
+
+@pytest.mark.parametrize("rate_rps", [0.0, 20.0])
+def test_an_answer_after_its_deadline_is_late_even_if_nobody_was_there_to_see_the_deadline_pass(
+    rate_rps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the load process could not run for a while: the answers are read before the clock is looked at."""
+    swept: set[Turn] = set()
+    sweep = Turn._sweep
+
+    def only_once(turn: Turn) -> None:
+        if turn not in swept:
+            swept.add(turn)
+            sweep(turn)
+
+    monkeypatch.setattr(Turn, "_sweep", only_once)
+    with LyingServer(late(answer(), 0.15)) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.3, timeout_s=0.1, rate_rps=rate_rps))
+    assert report.ledger.ok == 0
+    assert only_errors(report) == {ErrorKind.TIMEOUT}
+    assert "deadline" in report.first_error
+
+
+def test_answers_in_time_stay_right_however_near_a_deadline_of_others_is() -> None:
+    """Every other answer takes nearly the deadline."""
+
+    def behave(visit: Visit) -> None:
+        while visit.request():
+            if visit.number % 2:
+                time.sleep(0.3)
+            visit.send(answer())
+
+    with LyingServer(behave) as server:
+        (report,) = carry_out(block(endpoint(server.port), seconds=0.8, timeout_s=0.5, connections=4))
+    assert report.ledger.errors == {}
+    assert report.ledger.ok > 100

@@ -90,9 +90,25 @@ def test_parts_of_a_turn_add_up(parts: list[TurnReport]) -> None:
     assert whole.ledger.sent == sum(part.ledger.sent for part in parts)
     assert whole.ledger.error_count == sum(part.ledger.error_count for part in parts)
     assert whole.service_time.count == sum(part.service_time.count for part in parts)
-    assert whole.elapsed_s == max(part.elapsed_s for part in parts)
     assert whole.started_ns == min(part.started_ns for part in parts)
     assert (whole.target_cpu_s is None) == any(part.target_cpu_s is None for part in parts)
+
+
+def part_of(seconds: float, started_ns: int, elapsed_s: float) -> TurnReport:
+    empty = Histogram({})
+    order = TurnOrder(0, seconds, 0, 0)
+    return TurnReport(order, started_ns, elapsed_s, Ledger(), empty, None, None, empty, None, 0.0, 0, 0)
+
+
+def test_a_turn_lasts_from_the_first_start_to_the_last_end_of_its_parts() -> None:
+    early_and_long, late_and_short = part_of(1, 10**9, 1.4), part_of(1, 10**9 + 3 * 10**8, 1.2)
+    assert merge_turns([early_and_long, late_and_short]).elapsed_s == pytest.approx(1.5)
+    assert merge_turns([late_and_short, early_and_long]).elapsed_s == pytest.approx(1.5)
+    assert merge_turns([early_and_long]).elapsed_s == pytest.approx(1.4)
+
+
+def test_a_turn_whose_parts_took_the_planned_window_took_the_planned_window() -> None:
+    assert merge_turns([part_of(0.3, 0, 0.3), part_of(0.3, 2_000_000, 0.3)]).elapsed_s == 0.3
 
 
 @pytest.mark.parametrize("field", ["response_time", "schedule_lag"])
