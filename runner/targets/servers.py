@@ -108,6 +108,23 @@ def _gunicorn(
     )
 
 
+def _hypercorn(name: str, loop: str) -> Kind:
+    extras = ("uvloop",) if loop == "uvloop" else ()
+    return Kind(
+        name=name,
+        server="hypercorn",
+        interface=Interface.ASGI,
+        summary=f"coroutines on {loop}, HTTP by h11",
+        arguments=(
+            *("-m", "hypercorn", "{app}", "--bind", "{host}:{port}", "--workers", "{workers}"),
+            *("--worker-class", loop, "--log-level", "warning"),
+        ),
+        slot_rule=SlotRule.UNBOUNDED,
+        requires=("hypercorn", *extras),
+        install=" ".join(("hypercorn", *extras)),
+    )
+
+
 _ENTRIES: tuple[Kind, ...] = (
     _uvicorn("uvicorn", "uvloop", "httptools"),
     _uvicorn("uvicorn-uvloop-h11", "uvloop", "h11"),
@@ -134,6 +151,8 @@ _ENTRIES: tuple[Kind, ...] = (
         SlotRule.UNBOUNDED,
         needs=("uvicorn-worker", "uvicorn", "uvloop", "httptools"),
     ),
+    _hypercorn("hypercorn", "uvloop"),
+    _hypercorn("hypercorn-asyncio", "asyncio"),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ENTRIES}
