@@ -24,8 +24,10 @@ def summarise(run: Run) -> Summary:
     targets = {target.name: target for target in run.manifest.targets}
     scenarios = {scenario.name: scenario for scenario in run.manifest.scenarios}
     cells: dict[Key, dict[str, list[Trial]]] = defaultdict(lambda: defaultdict(list))
+    shared = bool(set(run.manifest.server_cores) & set(run.manifest.load_cores))
     for trial in run.trials:
-        judged = replace(trial, problems=judge(trial, targets[trial.target], scenarios[trial.scenario]))
+        problems = judge(trial, targets[trial.target], scenarios[trial.scenario], shared_core=shared)
+        judged = replace(trial, problems=problems)
         cells[(trial.scenario, trial.level)][trial.target].append(judged)
     order = [(scenario.name, level) for scenario in run.manifest.scenarios for level in scenario.levels]
     results: list[Result] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .histogram import RESOLUTION
+from .histogram import RESOLUTION, Histogram
 from .ledger import Ledger
 from .records import Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
 
@@ -19,11 +19,16 @@ TIMER_SLACK_MS = 1.5
 FEW_ANSWERS = 20
 
 
-def judge(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> tuple[Problem, ...]:
-    """All that is wrong with a trial: what was noted while it ran, and what its figures give away."""
+def judge(
+    trial: Trial, target: TargetInfo, scenario: ScenarioInfo, *, shared_core: bool = False
+) -> tuple[Problem, ...]:
+    """All that is wrong with a trial: what was noted while it ran, and what its figures give away.
+
+    With `shared_core` the load side always waits for the target's core: that is told once, as a warning of its own.
+    """
     found = [
         *_ledger_problems(trial.ledger, trial.first_error),
-        *_load_problems(trial),
+        *_load_problems(trial, shared_core),
         *_impossible(trial, target, scenario),
     ]
     named = (Problem(code, text, trial.target, trial.scenario, severity) for code, text, severity in found)
@@ -71,10 +76,10 @@ def load_cpu_share(trial: Trial) -> float:
     return sum(turn.load_cpu_s for turn in trial.turns) / trial.elapsed_s if trial.elapsed_s > 0 else 0.0
 
 
-def _load_problems(trial: Trial) -> Iterator[Finding]:
+def _load_problems(trial: Trial, shared_core: bool) -> Iterator[Finding]:
     if not trial.level.rate_rps:
         share = load_cpu_share(trial)
-        if share > LOAD_CPU_SHARE_LIMIT:
+        if share > LOAD_CPU_SHARE_LIMIT and not shared_core:
             yield (
                 ProblemCode.GENERATOR_LIMITED,
                 f"the load process used, or waited for, {share:.0%} of its core: the target may be faster than it "
@@ -82,21 +87,22 @@ def _load_problems(trial: Trial) -> Iterator[Finding]:
                 Severity.INVALID,
             )
         return
-    yield from _open_loop_problems(trial)
+    yield from open_loop_findings(trial.ledger, trial.level.concurrency, trial.schedule_lag, trial.response_time)
 
 
-def _open_loop_problems(trial: Trial) -> Iterator[Finding]:
-    ledger = trial.ledger
+def open_loop_findings(
+    ledger: Ledger, connections: int, lag: Histogram | None, response: Histogram | None
+) -> Iterator[Finding]:
+    """Whether the target took what was due, and whether the load side sent it when it was due."""
     dropped = ledger.dropped / ledger.scheduled if ledger.scheduled else 0.0
     if dropped > DROPPED_SHARE_LIMIT:
         yield (
             ProblemCode.OVERLOADED,
-            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent when due: all "
-            f"{trial.level.concurrency} connections were waiting for answers",
+            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent when due: all {connections} "
+            "connections were waiting for answers; response times are those of the requests that were sent",
             Severity.WARNING,
         )
-    lag, response = trial.schedule_lag, trial.response_time
-    if lag is None or response is None or not lag.count or not response.count:
+    if lag is None or response is None or not lag.supports(99) or not response.count:
         return
     lag_ms, response_ms = lag.percentile_us(99) / 1000, response.percentile_us(99) / 1000
     if lag_ms > LAG_P99_LIMIT_MS or lag_ms > max(LAG_FLOOR_MS, LAG_SHARE_LIMIT * response_ms):
@@ -115,7 +121,9 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
     # Latencies are known to within their bucket, and timers may fire early: no answer can come before this.
     soonest_ms = scenario.floor_ms * (1 - RESOLUTION) - TIMER_SLACK_MS
     held = min(target.slots or trial.level.concurrency, trial.level.concurrency)
-    if soonest_ms > 0 and rate > held / soonest_ms * 1000 * (1 + TOLERANCE):
+    # In the open loop, answers of the drain count too: these two bounds hold for the closed one.
+    closed = not trial.level.rate_rps
+    if closed and soonest_ms > 0 and rate > held / soonest_ms * 1000 * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"{rate:,.0f} requests/s, but {held} at a time with a wait of {scenario.floor_ms:g} ms each make at most "
@@ -133,7 +141,7 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
         )
     # Little's law: requests in flight = rate x time in flight; there cannot be more than connections.
     in_flight = rate * trial.service_time.mean_us / 1e6
-    if in_flight > trial.level.concurrency * (1 + TOLERANCE):
+    if closed and in_flight > trial.level.concurrency * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"rate times latency makes {in_flight:.1f} requests in flight on {trial.level.concurrency} connections",

@@ -7,14 +7,11 @@ from typing import Any
 from ...results.histogram import Histogram
 from ...results.records import SCHEMA_VERSION, Problem, ProblemCode, Severity
 from ...results.validity import (
-    DROPPED_SHARE_LIMIT,
     ERROR_SHARE_LIMIT,
-    LAG_FLOOR_MS,
-    LAG_P99_LIMIT_MS,
-    LAG_SHARE_LIMIT,
     LOAD_CPU_SHARE_LIMIT,
     TOLERANCE,
     describe_errors,
+    open_loop_findings,
 )
 from .orders import Arrival, BlockReport, TurnReport
 
@@ -132,35 +129,22 @@ def _error_problems(turn: TurnReport) -> Iterator[Problem]:
 
 
 def _generator_problems(arrival: Arrival, turn: TurnReport, processes: int) -> Iterator[Problem]:
-    code = ProblemCode.GENERATOR_LIMITED
     if not arrival.rate_rps:
         # An open loop spins while it waits for the next instant, so there its CPU time says nothing.
         share = _cpu_share(turn, processes)
         if share > LOAD_CPU_SHARE_LIMIT:
+            code = ProblemCode.GENERATOR_LIMITED
             yield Problem(code, f"the load side used or waited for {share:.0%} of its CPU: the target may do more")
         return
-    ledger = turn.ledger
-    dropped = ledger.dropped / ledger.scheduled if ledger.scheduled else 0.0
-    if dropped > DROPPED_SHARE_LIMIT:
-        message = (
-            f"{dropped:.1%} of {ledger.scheduled:,} planned requests could not be sent when due: all "
-            f"{arrival.connections} connections were waiting for answers; response times are those of the requests "
-            "that were sent"
-        )
-        yield Problem(ProblemCode.OVERLOADED, message, severity=Severity.WARNING)
-    lag, response = turn.schedule_lag, turn.response_time
-    if lag is None or response is None or not lag.counts or not response.counts:
-        return
-    lag_ms, response_ms = lag.percentile_us(99) / 1000, response.percentile_us(99) / 1000
-    if lag_ms > LAG_P99_LIMIT_MS or lag_ms > max(LAG_FLOOR_MS, LAG_SHARE_LIMIT * response_ms):
-        message = (
-            f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant, of {response_ms:.1f} ms in all"
-        )
-        yield Problem(code, message)
+    found = open_loop_findings(turn.ledger, arrival.connections, turn.schedule_lag, turn.response_time)
+    for found_code, message, severity in found:
+        yield Problem(found_code, message, severity=severity)
 
 
 def _physics_problems(arrival: Arrival, turn: TurnReport) -> Iterator[Problem]:
     """Little's law: no more requests can have been in service than there were connections."""
+    if arrival.rate_rps:
+        return  # answers of the drain count, but not its time
     times = turn.service_time
     in_service = times.count * times.mean_us / 1e6 / turn.elapsed_s if turn.elapsed_s > 0 else 0.0
     if in_service > arrival.connections * (1 + TOLERANCE):

@@ -23,9 +23,9 @@ def waits(ok: int, service_ms: float) -> Trial:
     return trial([turn(ok, elapsed_s=1.0)], level=Level(10), service_us=[int(service_ms * 1000)] * ok)
 
 
-def paced(counts: Ledger, lag_ms: float = 0.1, response_ms: float = 3.0) -> Trial:
+def paced(counts: Ledger, lag_ms: float = 0.1, response_ms: float = 3.0, lag_count: int = 1000) -> Trial:
     """One second of open loop."""
-    lags = [int(lag_ms * 1000)] * 100
+    lags = [int(lag_ms * 1000)] * lag_count
     those = [turn(0, elapsed_s=1.0, counts=counts)]
     response_us = [int(response_ms * 1000)] * counts.ok
     return trial(those, level=PACED, service_us=[3000] * counts.ok, lag_us=lags, response_us=response_us)
@@ -37,7 +37,11 @@ HEALTHY = {
     "a wait on two slots: the others queue": (waits(39, 256.0), 2, WAIT),
     "a timer a little early": (waits(200, 48.6), None, WAIT),
     "open loop": (paced(ledger(200)), None, JSON),
+    "open loop, too few to tell a lag": (paced(ledger(200), lag_ms=40, lag_count=999), None, JSON),
+    "open loop, answers of the drain count": (paced(ledger(100), response_ms=400), None, JSON),
     "open loop, a lag below a fifth of the response time": (paced(ledger(200), lag_ms=9, response_ms=50), None, JSON),
+    "open loop, too few to tell a lag": (paced(ledger(200), lag_ms=40, lag_count=999), None, JSON),
+    "open loop, answers of the drain count": (paced(ledger(100), response_ms=400), None, JSON),
     "open loop, a lag below a millisecond": (paced(ledger(200), lag_ms=0.9, response_ms=1.5), None, JSON),
     "open loop, one in a hundred dropped": (paced(ledger(990, dropped=10)), None, JSON),
     "open loop, nothing known of its lag": (replace(paced(ledger(200)), schedule_lag=None), None, JSON),
