@@ -51,10 +51,11 @@ def write_atomically(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """The error for a folder or file that cannot be written."""
     return StoreError(
         f"cannot write {path}: {error.strerror or error}",
         "choose a folder that can be written, with room on its disk: --output DIR",
@@ -73,7 +74,7 @@ class RunStore:
             (folder / "logs").mkdir(parents=True, exist_ok=True)
             (folder / "trials").mkdir(exist_ok=True)
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
 
     def log_path(self, name: str) -> Path:
         """Where the output of a process goes."""

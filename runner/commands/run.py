@@ -1,5 +1,6 @@
 """``bench run``: measure a suite, or the user's own app, and say which setup is faster, by how much, how surely."""
 
+import itertools
 import os
 import secrets
 import sys
@@ -17,7 +18,7 @@ from ...reports.document import render_json
 from ...reports.terminal import summary_view
 from ...results.errors import ExitCode, UsageError
 from ...results.records import Manifest, Run, Severity, TargetInfo
-from ...results.store import REPORT, RunStore
+from ...results.store import REPORT, RunStore, unwritable
 from ...results.summarise import summarise
 from ...results.summary import Summary
 from ..display import Display
@@ -188,13 +189,18 @@ def baseline_of(choice: Choice) -> str:
 
 
 def new_folder(parent: Path, suite: str) -> Path:
-    """A folder that does not exist yet, named for the moment and the suite."""
+    """A new folder, named for the moment and the suite. Raises StoreError when it cannot be made."""
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{suite}"
-    folder, count = parent / stem, 1
-    while folder.exists():
-        count += 1
-        folder = parent / f"{stem}-{count}"
-    return folder
+    for count in itertools.count(1):
+        folder = parent / (stem if count == 1 else f"{stem}-{count}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue  # another run began in the same second
+        except OSError as error:
+            raise unwritable(folder, error) from error
+        return folder
+    raise AssertionError("the count has no end")
 
 
 def manifest_of(plan: Plan, run_id: str) -> Manifest:

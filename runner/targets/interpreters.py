@@ -100,6 +100,7 @@ def _ask(python: str, app: str, names: Iterable[str], root: Path, env: Mapping[s
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=PROBE_TIMEOUT_S,
             check=False,
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...results.errors import TargetError
 from ...scenarios.model import Scenario
-from .checking import Conformity, prove
+from .checking import Conformity, prove, timed
 from .launch import (
     PORT_ATTEMPTS,
     READY_TIMEOUT_S,
@@ -57,7 +57,7 @@ class TargetLauncher:
         return outcomes
 
     def prove(self, targets: Sequence[LiveTarget], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
-        """For each target, what it proved to give, or what was wrong; all are asked side by side."""
+        """For each target, what it proved, or what was wrong. All are asked side by side, then timed one by one."""
 
         def attempt(live: LiveTarget) -> Conformity | TargetError:
             try:
@@ -68,7 +68,14 @@ class TargetLauncher:
                 return error
 
         with ThreadPoolExecutor(max(len(targets), 1)) as pool:
-            return list(pool.map(attempt, targets))
+            proofs = list(pool.map(attempt, targets))
+        for index, (live, proof) in enumerate(zip(targets, proofs, strict=True)):
+            if isinstance(proof, Conformity):
+                try:
+                    proofs[index] = timed(live, proof, scenarios)
+                except TargetError as error:
+                    proofs[index] = error
+        return proofs
 
     def stop(self) -> None:
         """End every process tree of this epoch, also of targets that never got ready."""

@@ -11,6 +11,7 @@ import importlib.metadata
 import inspect
 import io
 import json
+import os
 import platform
 import sys
 import traceback
@@ -80,9 +81,13 @@ def main() -> None:
     gil = getattr(sys, "_is_gil_enabled", None)
     answer["gil"] = gil() if gil else True
     sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    # A thread that the app started on import must not keep this process, which only looks.
+    os._exit(0)
 
 
 if __name__ == "__main__":
     # As a script, this folder is the first place Python imports from; the app's own folder has to be.
-    sys.path.pop(0)
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - nothing that an app might shadow
+    sys.path[:] = [path for path in sys.path if path != here]
     main()

@@ -28,8 +28,7 @@ class Kind:
     """A server with its worker class, loop and parser: all of a setup but its numbers.
 
     `requires` are the distributions that must be installed in the target's interpreter; the first one's version is
-    the server's. `install` is the pip argument that brings them. `master` tells whether a supervising process stands
-    beside the workers when there is more than one (or always, for pre-forking servers).
+    the server's. `install` is the pip argument that brings them.
     """
 
     name: str

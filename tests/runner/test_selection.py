@@ -155,6 +155,20 @@ def test_an_app_that_cannot_be_imported_is_an_error_in_its_own_words(
     assert says in caught.value.message
 
 
+def test_an_app_that_starts_a_thread_on_import_is_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(300,)).start()\n" + WSGI_APP
+    )
+    assert names(Wish(apps=("mine:app",), setups=("gunicorn-sync",)), tmp_path) == ["mine:app@gunicorn-sync"]
+
+
+def test_paths_that_look_alike_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(WSGI_APP)
+    pieces = choose(Wish(apps=("mine:app",), paths=("/a-b", "/a_b", "/商品"), concurrency=(2,)), tmp_path, 1).pieces
+    assert [piece.scenario.name for piece in pieces][:2] == ["path-a-b", "path-a-b-2"]
+    assert pieces[2].scenario.request.path == "/%E5%95%86%E5%93%81"
+
+
 def test_an_app_that_prints_on_import_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("print('{}')\n" + WSGI_APP)
     assert names(Wish(apps=("mine:app",), setups=("gunicorn-sync",)), tmp_path) == ["mine:app@gunicorn-sync"]

@@ -79,6 +79,17 @@ def test_an_app_that_cannot_be_measured_ends_the_run_with_its_own_words(app: str
     assert not [process for process in left if "mine:app" in (process.info["cmdline"] or ())]
 
 
+def test_a_server_that_is_not_installed_is_named_with_the_command_that_installs_it(
+    bare_python: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(WSGI.format(status="200 OK"))
+    done = bench("run", "--app", "mine:app", "--setup", "gunicorn-sync", "--python", str(bare_python), cwd=tmp_path)
+    assert done.code == 2
+    assert "gunicorn-sync is not installed" in done.err
+    assert f"{bare_python} -m pip install gunicorn" in done.err
+    assert not (tmp_path / "bench-results").exists()
+
+
 def test_a_run_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "manifest.json").write_text("{}")

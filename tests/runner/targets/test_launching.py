@@ -61,7 +61,7 @@ def test_every_kind_of_server_runs_its_workers_gives_the_right_answers_and_is_go
         body = proof.expectations["json"].body
         assert body is not None
         assert "笔记本电脑" in body.decode(), live.name
-        assert proof.service_s["wait-50ms"] >= 0.049
+        assert 0 < proof.service_s["json"] < 5
     pids = [pid for live in lives for pid in live.pids]
     launcher.stop()
     assert eventually(lambda: not any(psutil.pid_exists(pid) for pid in pids))
