@@ -18,13 +18,14 @@ from typing import Any
 
 from ...results.errors import BenchError, LoadError
 from . import wire
-from .engine import SEEN_FROM_S, Share
+from .engine import Share
 from .fleet import Fleet, block_deadline_s
 from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess, Mailbox
 from .merge import merge_turns
 from .orders import Block, BlockReport, Json, TurnOrder
 from .processor import allow_many_files, pin
 
+SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
 ALIVE_EVERY_S = 1.0
 
 
@@ -115,13 +116,12 @@ class Driver:
         self._mailbox.put(("report", {**msg.data, "token": msg.data["token"] if known else ""}))
 
     def _began(self, order: TurnOrder) -> None:
-        self._out.write({"event": "turn", "order": wire.encode_order(order)})
+        if order.seconds >= SEEN_FROM_S:
+            self._out.write({"event": "turn", "order": wire.encode_order(order)})
 
     def _turn_starts(self, turn: int) -> None:
         assert self._block is not None
-        order = self._block.turns[turn]
-        if order.seconds >= SEEN_FROM_S:
-            self._began(order)
+        self._began(self._block.turns[turn])
 
 
 class Output:

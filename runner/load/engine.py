@@ -15,7 +15,6 @@ from .pool import Pool
 from .processor import cpu_time_ns, cpu_wait_ns
 from .turn import Rules, Turn
 
-SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
 GC_OFF_UP_TO_S = 1.0
 
 
@@ -42,7 +41,7 @@ class Share:
 
 
 class Engine:
-    """Carries out one block. `began` is told of each turn of a quarter of a second or more."""
+    """Carries out one block. `began` is told of each turn when it begins."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class Engine:
         start_ns = await self._gate.pass_turn(at) if self._gate is not None else 0
         if self._failure is not None:
             raise self._failure
-        if self._began is not None and order.seconds >= SEEN_FROM_S:
+        if self._began is not None:
             self._began(order)
         pids = self._block.endpoints[order.endpoint].pids
         if order.seconds <= GC_OFF_UP_TO_S:
