@@ -23,6 +23,7 @@ from sgibench.results.estimate import Estimate, from_epochs, middle_mean
 from sgibench.runner.load.engine import Engine
 from sgibench.runner.load.orders import Arrival, Block, Endpoint, TurnOrder, TurnReport
 from sgibench.runner.plan import TURN_S
+from sgibench.runner.priority import give_way
 from sgibench.runner.sampler import ProcessSampler, memory_of
 from sgibench.runner.targets.launch import LiveTarget
 
@@ -42,6 +43,7 @@ class Watched:
 def read_when_told(orders: Connection, watched: Watched, cores: tuple[int, ...], pss: bool) -> None:
     """The sampler's process: one reading for each message, until None."""
     os.sched_setaffinity(0, set(cores))
+    give_way()
     sampler = ProcessSampler(time.monotonic())
     while orders.recv() is not None:
         sampler._read([watched], True)

@@ -1,10 +1,11 @@
 """What is shown on stderr while a run goes on: a live view on a terminal, plain lines elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from ..reports.format import counted, duration
@@ -13,6 +14,7 @@ from ..results.records import Manifest, Run, Trial
 from ..results.summarise import summarise
 from ..results.summary import Metric, Summary
 from .plan import START_S, Pace, Piece, Plan
+from .priority import give_way
 
 REFRESHES_PER_S = 4
 
@@ -39,7 +41,7 @@ class Display:
     def __enter__(self) -> Self:
         if self._console.is_terminal:
             self._live = Live(
-                get_renderable=lambda: live_view(self.state()),
+                get_renderable=self._view,
                 console=self._console,
                 refresh_per_second=REFRESHES_PER_S,
                 transient=True,
@@ -53,6 +55,11 @@ class Display:
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def _view(self) -> RenderableType:
+        if threading.current_thread() is not threading.main_thread():
+            give_way()  # rich's own thread, which draws on the load's core
+        return live_view(self.state())
 
     def phase(self, epoch: int, text: str) -> None:
         """What is being done now."""

@@ -1,6 +1,7 @@
 """Sampling memory, CPU, threads and sockets of the targets' process trees, in a thread of the CLI's process.
 
-That process has nothing to do while load is driven, shares no core with the targets, and is not the load generator.
+That process has nothing to do while load is driven, shares no core with the targets, and is not the load generator. It
+does share the load's core: so the thread gives way, and reads in the load process's pauses.
 Cheap figures are read ten times a second from all targets that are being compared, context switches and connections
 twice a second; PSS and USS only at marks, since the kernel walks every page table for them.
 """
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 import psutil
 
 from ..results.records import MemoryMark
+from .priority import give_way
 
 INTERVAL_S = 0.1
 MORE_EVERY = 5
@@ -110,6 +112,7 @@ class ProcessSampler:
         self._thread.join(5)
 
     def _sample(self) -> None:
+        give_way()
         count = 0
         next_at = time.monotonic()
         while not self._closed:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +50,14 @@ def test_memory_is_that_of_all_the_processes(child: int) -> None:
     assert (alone.processes, both.processes) == (1, 2)
     assert alone.uss_mib is not None
     assert alone.uss_mib <= alone.memory_mib
+
+
+def test_the_sampler_gives_way_to_whoever_wants_its_core(sampler: ProcessSampler) -> None:
+    def policies() -> list[int]:
+        return [os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()]
+
+    assert eventually(lambda: os.SCHED_IDLE in policies())
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER, "and nobody else"
 
 
 def test_a_process_that_is_gone_has_no_memory() -> None:

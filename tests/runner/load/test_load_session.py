@@ -71,6 +71,19 @@ def test_blocks_are_carried_out_and_locust_s_statistics_agree(name: str, request
             check_locust_agrees(report)
 
 
+@pytest.mark.parametrize("name", ["one_process", "two_processes"])
+def test_turns_of_a_quarter_second_are_announced_and_shorter_ones_are_not(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    session: LocustSession = request.getfixturevalue(name)
+    seen: list[TurnOrder] = []
+    with LyingServer(always(answer())) as server:
+        long = block(endpoint(server.port), seconds=0.25, turns=2, connections=2)
+        session.run(long, seen.append)
+        session.run(block(endpoint(server.port), seconds=0.05, connections=2), seen.append)
+    assert seen == list(long.turns)
+
+
 def test_two_processes_share_the_planned_requests_of_the_open_loop(two_processes: LocustSession) -> None:
     with LyingServer(always(answer())) as server:
         report = two_processes.run(block(endpoint(server.port), seconds=0.5, rate_rps=100, connections=60))
