@@ -4,8 +4,8 @@
 
 Asked for: under 1 % of the target's throughput. In one launch, turns of 25 ms alternate in random order: in one half
 the sampler, here a process of its own on the load's core, reads the target's whole process tree once, as it does ten
-times a second in a run, context switches and connections included. One reading in 25 ms is four times as often, so
-what is measured is divided by four. PSS is read at marks only, once or twice in a piece; `--pss` adds it to each.
+times a second in a run, with context switches and connections as often as there. One reading in 25 ms is four times
+as often, so what is measured is divided by four. PSS is read at marks only, once or twice in a piece; `--pss` adds it to each.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from sgibench.runner.load.engine import Engine
 from sgibench.runner.load.orders import Arrival, Block, Endpoint, TurnOrder, TurnReport
 from sgibench.runner.plan import TURN_S
 from sgibench.runner.priority import give_way
-from sgibench.runner.sampler import ProcessSampler, memory_of
+from sgibench.runner.sampler import MORE_EVERY, ProcessSampler, memory_of
 from sgibench.runner.targets.launch import LiveTarget
 
 from .common import CONNECTIONS, Bench, a_target, elapsed
@@ -45,8 +45,10 @@ def read_when_told(orders: Connection, watched: Watched, cores: tuple[int, ...],
     os.sched_setaffinity(0, set(cores))
     give_way()
     sampler = ProcessSampler(time.monotonic())
+    count = 0
     while orders.recv() is not None:
-        sampler._read([watched], True)
+        sampler._read([watched], count % MORE_EVERY == 0)
+        count += 1
         if pss:
             memory_of(watched.pids, "peak", 0.0)
     sampler.close()
@@ -102,12 +104,13 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=8.0, help="of turns, per launch")
     parser.add_argument("--pss", action="store_true", help="read PSS with every reading, too")
+    parser.add_argument("--target", action="append", help="one target, instead of three")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     began, rng = time.monotonic(), random.Random(options.seed)
     rounds = round(options.seconds / TURN_S / 2)
     with Bench() as bench:
-        for name in TARGETS:
+        for name in options.target or TARGETS:
             values = []
             for epoch in range(options.epochs):
                 with bench.launched([a_target(name)], epoch + 1, rng.randrange(1, 2**32)) as pairs:

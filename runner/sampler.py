@@ -3,7 +3,7 @@
 That process has nothing to do while load is driven, shares no core with the targets, and is not the load generator. It
 does share the load's core: so the thread gives way, and reads in the load process's pauses.
 Cheap figures are read ten times a second from all targets that are being compared, context switches and connections
-twice a second; PSS and USS only at marks, since the kernel walks every page table for them.
+once a second; PSS and USS only at marks, since the kernel walks every page table for them.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from ..results.records import MemoryMark
 from .priority import give_way
 
 INTERVAL_S = 0.1
-MORE_EVERY = 5
+MORE_EVERY = 10  # reading the kernel's table of connections takes about a millisecond, in one piece
 MIB = 1 << 20
 ESTABLISHED = "01"
 
