@@ -5,7 +5,8 @@
 Asked for: under 1 % of the target's throughput. In one launch, turns of 25 ms alternate in random order: in one half
 the sampler, here a process of its own on the load's core, reads the target's whole process tree once, as it does ten
 times a second in a run, with context switches and connections as often as there. One reading in 25 ms is four times
-as often, so what is measured is divided by four. PSS is read at marks only, once or twice in a piece; `--pss` adds it to each.
+as often, so what is measured is divided by four. PSS is read at marks only, once or twice in a piece; `--pss` adds it
+to each reading.
 """
 
 import argparse
