@@ -83,10 +83,13 @@ def test_a_server_that_dies_and_comes_back_is_seen_dead_and_used_again() -> None
 
 
 def test_a_server_that_dies_in_a_turn_leaves_errors_of_connections() -> None:
+    once = threading.Lock()
+
     def behave(visit: Visit) -> None:
         while visit.request():
             visit.send(answer())
-            if visit.server.requests == 20:
+            # Several connections may pass the mark together, and whichever looks first may see a higher count.
+            if visit.server.requests >= 20 and once.acquire(blocking=False):
                 threading.Thread(target=visit.server.stop).start()
 
     with LyingServer(behave) as server:
