@@ -12,7 +12,7 @@ from ..scenarios import files
 from ..scenarios.model import Load, Request, Scenario, Suite, SuiteScenario
 from .plan import Piece, check_names, pieces_of
 from .targets.checking import exchange_named
-from .targets.interpreters import find_interface, find_python, interpreter, package_versions
+from .targets.interpreters import find_interface, find_python, interpreter
 from .targets.launch import App, Target
 from .targets.setups import Setup, parse_setup, unknown
 
@@ -93,7 +93,7 @@ def find_app(name: str, wish: Wish, python: str, here: Path) -> App:
     """An app of ours by name, or the user's own (``module:attr``), whose interface is found out."""
     if name in APPS:
         info = APPS[name]
-        missing = set(info.requires) - set(package_versions(python, info.requires))
+        missing = set(info.requires) - interpreter(python).installed.keys()
         if missing:
             raise UsageError(
                 f"app {name!r} needs {', '.join(sorted(missing))}, which {python} does not have",

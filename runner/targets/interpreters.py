@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ...apps.catalogue import Interface
+from ...apps.catalogue import APPS, Interface
 from ...results.errors import TargetError, UsageError
 from .servers import KINDS, Kind
 
 PROBE = Path(__file__).with_name("probe_app.py")
 PROBE_TIMEOUT_S = 60
+# All that any server or app of ours needs: an interpreter is asked once.
+ASKED_FOR = {name for kind in KINDS.values() for name in kind.requires} | {
+    name for app in APPS.values() for name in app.requires
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +61,8 @@ def find_python(text: str) -> str:
 @cache
 def interpreter(python: str) -> Interpreter:
     """What an interpreter has. Raises UsageError when it cannot be run."""
-    answer = _ask(python, "-", {name for kind in KINDS.values() for name in kind.requires}, Path.cwd(), os.environ)
+    answer = _ask(python, "-", ASKED_FOR, Path.cwd(), os.environ)
     return Interpreter(python, str(answer["python"]), bool(answer["gil"]), _versions(answer["installed"]))
-
-
-def package_versions(python: str, names: Iterable[str]) -> Mapping[str, str]:
-    """The versions of those distributions that `python` has. Raises UsageError when it cannot be run."""
-    return _versions(_ask(python, "-", names, Path.cwd(), os.environ)["installed"])
 
 
 def with_root(env: Mapping[str, str], root: Path) -> dict[str, str]:
