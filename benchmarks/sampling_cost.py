@@ -23,7 +23,6 @@ import uvloop
 from sgibench.results.estimate import Estimate, from_epochs, middle_mean
 from sgibench.runner.load.engine import Engine
 from sgibench.runner.load.orders import Arrival, Block, Endpoint, TurnOrder, TurnReport
-from sgibench.runner.plan import TURN_S
 from sgibench.runner.priority import give_way
 from sgibench.runner.sampler import MORE_EVERY, ProcessSampler, memory_of
 from sgibench.runner.targets.launch import LiveTarget
@@ -31,6 +30,7 @@ from sgibench.runner.targets.launch import LiveTarget
 from .common import CONNECTIONS, Bench, a_target, elapsed
 
 PER_SECOND_IN_A_RUN = 10
+TURN_S = 0.025
 TARGETS = ("fastapi@uvicorn", "bare-asgi@uvicorn", "flask@gunicorn-sync-3")
 
 

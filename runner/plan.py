@@ -12,9 +12,10 @@ from .machine import Cores
 from .targets.launch import Target
 
 # A turn is long enough to hold many answers, and short against the machine's changes of speed (docs/method.md).
-TURN_S = 0.025
+TURN_S = 0.015
 TURN_LIMIT_S = 3.0
 TURN_PER_SERVICE_TIME = 10
+TURN_PER_PASS = 3  # one pass: an answer for each connection, from a target that works on one at a time
 WARMUP_S = 0.3
 WARMUP_AGAIN_S = 0.1
 # Launching is CPU work (imports): so much per target, shared by the cores, plus waiting for the last.
@@ -45,7 +46,9 @@ class Piece:
         """Length of a turn for a target that needs `service_s` to answer a single request."""
         if self.scenario.turn_ms is not None:
             return self.scenario.turn_ms / 1000
-        return min(max(TURN_S, TURN_PER_SERVICE_TIME * max(service_s, self.scenario.floor_ms / 1000)), TURN_LIMIT_S)
+        several = TURN_PER_SERVICE_TIME * max(service_s, self.scenario.floor_ms / 1000)
+        passes = 0.0 if self.scenario.waiting else TURN_PER_PASS * self.level.concurrency * service_s
+        return min(max(TURN_S, several, passes), TURN_LIMIT_S)
 
     def rounds(self, turn_s: float) -> int:
         """How many turns each target gets."""

@@ -14,10 +14,13 @@ from .fakes import JSON, WAIT, a_plan, a_target
 
 
 @pytest.mark.parametrize(
-    ("service_s", "turn_s"), [(0.0, 0.025), (0.001, 0.025), (0.02, 0.2), (0.2, 2.0), (1.0, 3.0), (60.0, 3.0)]
+    ("concurrency", "service_s", "turn_s"),
+    [(8, 0.0, 0.015), (1, 0.001, 0.015), (8, 0.001, 0.024), (1, 0.02, 0.2), (32, 0.001, 0.096), (1, 0.5, 3.0)],
 )
-def test_a_turn_is_ten_times_the_service_time_within_bounds(service_s: float, turn_s: float) -> None:
-    assert Piece(JSON, Level(8), 1.0).turn_s(service_s) == pytest.approx(turn_s)
+def test_a_turn_holds_ten_answers_and_three_of_each_connection_within_bounds(
+    concurrency: int, service_s: float, turn_s: float
+) -> None:
+    assert Piece(JSON, Level(concurrency), 1.0).turn_s(service_s) == pytest.approx(turn_s)
 
 
 def test_a_waiting_scenario_has_longer_windows() -> None:
