@@ -17,12 +17,6 @@ import psutil
 
 from ..results.errors import UsageError
 
-RECORDED_PACKAGES = (
-    "sgibench", "locust", "gevent", "uvloop", "httptools", "psutil", "numpy", "scipy", "pandas", "matplotlib",
-    "uvicorn", "uvicorn-worker", "gunicorn", "h11", "flask", "werkzeug", "fastapi", "starlette", "pydantic",
-    "pydantic-core", "anyio", "jinja2", "markupsafe", "hypercorn", "granian", "daphne", "waitress", "uwsgi", "django",
-)  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Cores:
@@ -77,12 +71,12 @@ def choose_cores(server: str | None, load: str | None) -> Cores:
     return Cores(server_cores, load_cores)
 
 
-def environment(python_versions: dict[str, str]) -> dict[str, Any]:
-    """What a reader must know of the machine to weigh the figures; `python_versions` are the targets' interpreters."""
+def environment() -> dict[str, Any]:
+    """What a reader must know of the machine, and of this interpreter, to weigh the figures."""
     uname = platform.uname()
     return {
         "cpu": {
-            "model": _cpu_model(),
+            "model": cpu_model(),
             "cores": os.cpu_count(),
             "usable_cores": list(available_cores()),
             "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or "unknown",
@@ -96,8 +90,6 @@ def environment(python_versions: dict[str, str]) -> dict[str, Any]:
             "compiler": platform.python_compiler(),
             "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
         },
-        "target_pythons": python_versions,
-        "packages": installed_versions(RECORDED_PACKAGES),
         "limits": limits(),
     }
 
@@ -135,7 +127,8 @@ def _number(path: str) -> int | None:
     return int(line) if line and line.isdigit() else None
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """What the processor calls itself; ``unknown`` where the system does not tell."""
     with contextlib.suppress(OSError):
         found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
         if found:

@@ -26,6 +26,7 @@ from ...results.store import RunStore
 from ...results.summary import Metric
 from ...scenarios.files import built_in_scenario
 from ..machine import Cores, available_cores, choose_cores, environment
+from ..manifest import manifest_of
 from ..plan import Plan, pieces_of
 from ..sampler import memory_of
 from ..selection import Wish, find_app
@@ -33,7 +34,7 @@ from ..targets.interpreters import interpreter
 from ..targets.launch import Target
 from ..targets.servers import KINDS
 from ..targets.setups import parse_setup
-from .run import manifest_of, measure
+from .run import measure
 
 NOISE_SECONDS = 2.5
 FILES_WANTED = 4096
@@ -91,7 +92,7 @@ def _print(findings: list[Finding]) -> None:
 
 def look_at_machine(cores: Cores) -> Iterator[Finding]:
     """Cores, limits, clocks and what the kernel tells."""
-    facts = environment({})
+    facts = environment()
     usable = available_cores()
     state = State.CARE if cores.shared else State.OK
     text = f"{len(usable)} usable: targets on {_list(cores.server)}, load on {_list(cores.load)}"

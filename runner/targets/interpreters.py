@@ -4,26 +4,22 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ...apps.catalogue import APPS, Interface
+from ...apps.catalogue import Interface
 from ...results.errors import TargetError, UsageError
-from .servers import KINDS, Kind
+from .servers import Kind
 
 PROBE = Path(__file__).with_name("probe_app.py")
 PROBE_TIMEOUT_S = 60
-# All that any server or app of ours needs: an interpreter is asked once.
-ASKED_FOR = {name for kind in KINDS.values() for name in kind.requires} | {
-    name for app in APPS.values() for name in app.requires
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """A Python that targets run in, and which of the distributions that matter it has."""
+    """A Python that targets run in, and the versions of the distributions it has, by their normalised names."""
 
     path: str
     version: str
@@ -61,7 +57,7 @@ def find_python(text: str) -> str:
 @cache
 def interpreter(python: str) -> Interpreter:
     """What an interpreter has. Raises UsageError when it cannot be run."""
-    answer = _ask(python, "-", ASKED_FOR, Path.cwd(), os.environ)
+    answer = _ask(python, "-", Path.cwd(), os.environ)
     return Interpreter(python, str(answer["python"]), bool(answer["gil"]), _versions(answer["installed"]))
 
 
@@ -77,7 +73,7 @@ def find_interface(python: str, app: str, root: Path) -> Interface:
     Raises TargetError when it cannot be imported (with the app's own error), UsageError when the interface cannot be
     told.
     """
-    answer = _ask(python, app, (), root, with_root(os.environ, root))
+    answer = _ask(python, app, root, with_root(os.environ, root))
     if "error" in answer:
         hint = str(answer.get("traceback", "")).strip()
         where = f"it is imported from {root}, by {python}"
@@ -90,10 +86,10 @@ def find_interface(python: str, app: str, root: Path) -> Interface:
     return Interface(str(answer["interface"]))
 
 
-def _ask(python: str, app: str, names: Iterable[str], root: Path, env: Mapping[str, str]) -> Mapping[str, object]:
+def _ask(python: str, app: str, root: Path, env: Mapping[str, str]) -> Mapping[str, object]:
     try:
         done = subprocess.run(
-            [python, str(PROBE), app, *sorted(names)],
+            [python, str(PROBE), app],
             cwd=root,
             env=dict(env),
             stdin=subprocess.DEVNULL,

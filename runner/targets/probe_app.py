@@ -1,8 +1,8 @@
 """Looks at an app in the interpreter it will run in, where sgibench need not be installed. Prints one JSON document.
 
-Usage: ``python probe_app.py MODULE:ATTR DISTRIBUTION…`` (standard library only). Which interface an app speaks is
-found as servers find it: a coroutine function, or an object whose ``__call__`` is one, is ASGI; Flask's and Django's
-own types, or a callable of two arguments, are WSGI.
+Usage: ``python probe_app.py MODULE:ATTR``, or ``-`` to ask only what is installed (standard library only). Which
+interface an app speaks is found as servers find it: a coroutine function, or an object whose ``__call__`` is one, is
+ASGI; Flask's and Django's own types, or a callable of two arguments, are WSGI.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import re
 import sys
 import traceback
 
@@ -36,13 +37,14 @@ def interface_of(app: object) -> str:
     return ""
 
 
-def installed(names: "list[str]") -> "dict[str, str]":
-    """The versions of those distributions that are installed."""
-    versions = {}
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return versions
+def installed() -> "dict[str, str]":
+    """The versions of all distributions, by their normalised names; of two with one name, the one that is imported."""
+    versions: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:  # a broken installation may leave a folder without one
+            versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), distribution.version)
+    return dict(sorted(versions.items()))
 
 
 def look_at(path: str) -> "dict[str, str]":
@@ -70,12 +72,13 @@ def look_at(path: str) -> "dict[str, str]":
 
 
 def main() -> None:
-    """Answer for the app (``-`` for none) and the distributions named on the command line."""
-    path, *names = sys.argv[1:]
+    """Answer for the app named on the command line, or for the interpreter."""
+    path = sys.argv[1]
     # What the app prints on import must not mix with the answer.
     with contextlib.redirect_stdout(io.StringIO()):
         answer: dict[str, object] = dict(look_at(path)) if path != "-" else {}
-    answer["installed"] = installed(names)
+    if path == "-":
+        answer["installed"] = installed()
     answer["python"] = platform.python_version()
     answer["implementation"] = platform.python_implementation()
     gil = getattr(sys, "_is_gil_enabled", None)

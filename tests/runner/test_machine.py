@@ -71,10 +71,8 @@ def test_a_reading_of_this_machine_moves_forward() -> None:
 
 
 def test_the_environment_names_what_a_reader_must_know_and_is_json() -> None:
-    found = json.loads(json.dumps(environment({"/usr/bin/python3": "3.11.2"})))
+    found = json.loads(json.dumps(environment()))
     assert found["cpu"]["cores"] >= 1
-    assert found["packages"]["locust"]
-    assert found["packages"]["uvicorn"]
     assert found["system"]["kernel"]
     assert found["python"]["version"]
     assert found["limits"]["open_files"] > 0
