@@ -11,7 +11,7 @@ from ..results.ledger import ErrorKind
 from ..results.records import TargetInfo
 from ..results.summary import Metric, Summary
 from .figures import comparison_table
-from .format import MISSING, exact, joined, number, plain, whole
+from .format import MISSING, exact, joined, number, percent, plain, whole
 from .panels import Panel, level_text
 from .tables import YOURS_NOTE, Cell, Column, Line, Table, figure, no_time_note, tags
 
@@ -46,6 +46,8 @@ def _figures(panel: Panel) -> Table:
         Column("Memory idle", "MiB"),
         Column("Memory peak", "MiB"),
         Column("Kind", numeric=False),
+        Column("Load side's CPU"),
+        Column("Load side's ceiling"),
         Column("Launches"),
         Column("Standing", numeric=False),
     )
@@ -61,6 +63,8 @@ def _figures(panel: Panel) -> Table:
             figure(memory.idle),
             figure(memory.peak),
             Cell(memory.kind.upper() if known else MISSING),
+            Cell(percent(result.generator.cpu_share)),
+            Cell(percent(result.generator.ceiling_share)),
             Cell(whole(result.throughput_rps.n if result.throughput_rps else 0)),
             Cell(row.standing.value if row.standing.value != "invalid" else f"invalid: {row.reason}"),
         )
@@ -91,7 +95,7 @@ def _latencies(panel: Panel) -> Iterator[Table]:
 
 
 def _ledger(panel: Panel) -> Table:
-    kinds = [kind.value for kind in ErrorKind]
+    kinds = [kind.value for kind in ErrorKind if any(row.result.ledger.errors.get(kind.value) for row in panel.rows)]
     names = ("Scheduled", "Sent", "Dropped", "Right", "In flight", *(f"Error: {kind}" for kind in kinds))
     lines = []
     for row in panel.rows:
@@ -100,7 +104,10 @@ def _ledger(panel: Panel) -> Table:
         every = (*counts, *(ledger.errors.get(kind, 0) for kind in kinds))
         cells = tuple(Cell(whole(count)) for count in every)
         lines.append(Line(plain(row.result.target), cells, "" if ledger.balanced else "does not balance"))
-    note = "Scheduled = sent + dropped; sent = right answers + errors + in flight at the end."
+    note = (
+        "Scheduled = sent + dropped; sent = right answers + errors + in flight at the end. Only kinds of error that "
+        "occurred have a column."
+    )
     return Table(f"Ledger in requests, {panel.place}", (NAME, *(Column(name) for name in names)), tuple(lines), (note,))
 
 
@@ -151,10 +158,10 @@ def scenarios_table(panels: Sequence[Panel]) -> Table:
     )
     lines = []
     for scenario in dict.fromkeys(panel.scenario for panel in panels):
-        levels = joined([level_text(panel.level) for panel in panels if panel.scenario is scenario])
+        levels = joined([level_text(panel.level, scenario) for panel in panels if panel.scenario is scenario])
         cells = (
             Cell(plain(scenario.title)),
-            Cell(plain(f"{scenario.method} {scenario.path}".rstrip()), word="code"),
+            Cell(plain(scenario.locustfile or f"{scenario.method} {scenario.path}".rstrip()), word="code"),
             Cell(levels or MISSING),
             Cell(exact(scenario.floor_ms) if scenario.floor_ms else MISSING),
         )

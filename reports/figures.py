@@ -33,7 +33,8 @@ def forest_figure(panel: Panel, panels: Sequence[Panel], ident: str) -> Figure:
     """Ratios to the baseline; panels of one scenario share the ratio axis."""
     comparisons = _compared(panel)
     if not comparisons:
-        return Figure(panel.place, "No ratio: there is no valid result beside the baseline's.", headline=panel.headline)
+        why = "its users set the rate" if panel.paced else "there is no valid result beside the baseline's"
+        return Figure(panel.place, f"No ratio: {why}.", headline=panel.headline)
     alike = [found for other in panels if other.scenario.name == panel.scenario.name for found in _compared(other)]
     about = "; ".join(f"{plain(c.target)} {ratio(c.ratio)} {c.verdict.value}" for c in reversed(comparisons))
     words = Words(ident, f"Throughput over the baseline's: {panel.place}", about)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..results.records import Level, ScenarioInfo, Severity
+from ..results.records import Level, ProblemCode, ScenarioInfo, Severity
 from ..results.summary import Comparison, Metric, Result, Summary, Verdict
 from .format import counted, exact, plain
 
@@ -61,7 +61,7 @@ class Panel:
     @property
     def place(self) -> str:
         """What was asked and how hard: ``json, 32 connections``."""
-        return f"{plain(self.scenario.name)}, {level_text(self.level)}"
+        return f"{plain(self.scenario.name)}, {level_text(self.level, self.scenario)}"
 
     @property
     def ranked(self) -> tuple[Row, ...]:
@@ -72,6 +72,11 @@ class Panel:
     def open_loop(self) -> bool:
         """Whether requests came at a rate."""
         return self.level.rate_rps > 0
+
+    @property
+    def paced(self) -> bool:
+        """Whether it was the load's users who set the rate, so that throughput is not compared."""
+        return any(problem.code is ProblemCode.PACED for row in self.rows for problem in row.result.problems)
 
     @property
     def limit_rps(self) -> float | None:
@@ -85,9 +90,11 @@ class Panel:
         return tuple(row for row in self.rows if row.standing is standing)
 
 
-def level_text(level: Level) -> str:
+def level_text(level: Level, scenario: ScenarioInfo) -> str:
     """A level in words: ``32 connections``, or ``500 requests/s offered``."""
-    return f"{exact(level.rate_rps)} requests/s offered" if level.rate_rps else counted(level.concurrency, "connection")
+    if level.rate_rps:
+        return f"{exact(level.rate_rps)} requests/s offered"
+    return counted(level.concurrency, "user" if scenario.locustfile else "connection")
 
 
 def panels(summary: Summary) -> tuple[Panel, ...]:

@@ -134,7 +134,8 @@ def _not_highest(panel: Panel, leader: Row) -> list[str]:
 def _alone(panel: Panel) -> str:
     if len(panel.ranked) > 1:
         answers = "; ".join(f"{_name(row)} {_rps(row.result)}" for row in panel.ranked)
-        return f"the results were not compared with each other: {answers}."
+        why = ", since their users set the rate" if panel.paced else ""
+        return f"the results were not compared with each other{why}: {answers}."
     why = "no other target was measured" if len(panel.rows) == 1 else "no other result can be ranked"
     return f"{_name(panel.ranked[0])} answers {_rps(panel.ranked[0].result)}; {why}, so there is nothing to compare."
 

@@ -19,6 +19,7 @@ class ErrorKind(StrEnum):
     LENGTH = "length"  # a body of another length than expected
     BODY = "body"  # a body of the right length with other bytes, or lacking the expected text
     SURPLUS = "surplus"  # bytes after the answer that no request asked for
+    OTHER = "other"  # what a locustfile's own checks, or Locust, called a failure without saying which kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class ProblemCode(StrEnum):
     GENERATOR_LIMITED = "generator-limited"
     OVERLOADED = "overloaded"
     STALLED = "stalled"
+    STARVED = "starved"
+    UNSTEADY = "unsteady"
     ERRORS = "errors"
     LEDGER_UNBALANCED = "ledger-unbalanced"
     IMPOSSIBLE = "impossible"
@@ -29,6 +31,10 @@ class ProblemCode(StrEnum):
     NOT_STARTED = "not-started"
     WRONG_ANSWERS = "wrong-answers"
     LOAD_LOST = "load-lost"
+    REJECTED_MESSAGES = "rejected-messages"
+    UNCALIBRATED = "uncalibrated"
+    LOCUSTFILE = "locustfile"
+    PACED = "paced"
     INTERRUPTED = "interrupted"
 
 
@@ -120,7 +126,10 @@ class MemoryMark:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One target under one scenario at one level in one epoch."""
+    """One target under one scenario at one level in one epoch.
+
+    `ceiling_rps` is what the load side can do at best at that level, as it was calibrated; None where it was not.
+    """
 
     epoch: int
     target: str
@@ -134,6 +143,7 @@ class Trial:
     context_switches: int | None = None
     problems: tuple[Problem, ...] = ()
     first_error: str = ""
+    ceiling_rps: float | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -174,7 +184,10 @@ class TargetInfo:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioInfo:
-    """What was asked: the request, the levels, and what is known beforehand (`floor_ms`: no answer can be faster)."""
+    """What was asked: the request, the levels, and what is known beforehand (`floor_ms`: no answer can be faster).
+
+    With a `locustfile`, its users asked what they liked, and a level's concurrency is how many there were.
+    """
 
     name: str
     title: str
@@ -183,6 +196,7 @@ class ScenarioInfo:
     levels: tuple[Level, ...]
     floor_ms: float = 0.0
     waiting: bool = False
+    locustfile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +222,11 @@ class Manifest:
     environment: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def driver(self) -> str:
+        """What sent the requests: ``engine``, or plain ``locust``."""
+        return str(self.environment.get("load", {}).get("driver", "engine"))
 
 
 @dataclass(frozen=True, slots=True)

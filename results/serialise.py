@@ -65,6 +65,7 @@ def trial_to_dict(trial: Trial) -> dict[str, Any]:
         "memory": [asdict(mark) for mark in trial.memory],
         "context_switches": trial.context_switches,
         "first_error": trial.first_error,
+        "ceiling_rps": trial.ceiling_rps,
         "problems": [problem.to_dict() for problem in trial.problems],
     }
 
@@ -83,6 +84,7 @@ def trial_from_dict(data: Json) -> Trial:
         memory=tuple(MemoryMark(**mark) for mark in data["memory"]),
         context_switches=data["context_switches"],
         first_error=data["first_error"],
+        ceiling_rps=_maybe_float(data.get("ceiling_rps")),  # runs from before there were ceilings have none
         problems=tuple(Problem.from_dict(item) for item in data["problems"]),
     )
 
@@ -93,6 +95,10 @@ def _turn_to_dict(turn: Turn) -> dict[str, Any]:
 
 def _turn_from_dict(data: Json) -> Turn:
     return Turn(**{**data, "ledger": Ledger.from_dict(data["ledger"])})
+
+
+def _maybe_float(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _histogram(histogram: Histogram | None) -> dict[str, int] | None:

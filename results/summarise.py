@@ -8,11 +8,12 @@ from statistics import linear_regression
 
 from .comparison import compare_trials, verdict
 from .estimate import Estimate, from_epochs, mean_estimate
+from .generator import Generator
 from .histogram import Histogram
 from .ledger import Ledger
 from .records import Level, Problem, ProblemCode, Run, Severity, TargetInfo, Trial
 from .summary import Comparison, Memory, MemorySlope, Metric, Result, Summary, Verdict
-from .validity import judge
+from .validity import generator_of, judge
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 SPECTRUM = tuple(round(100 * (1 - 10 ** (-step / 12)), 6) for step in range(61))
@@ -42,8 +43,9 @@ def summarise(run: Run) -> Summary:
             for name in in_order
         }
         found += [problem for name in in_order for trial in cells[key][name] for problem in trial.problems]
-        comparisons += _against(run.manifest.baseline, key, valid)
-        leads += _leads(key, valid)
+        metrics = (Metric.CPU,) if _paced(cells[key]) else tuple(Metric)
+        comparisons += _against(run.manifest.baseline, key, valid, metrics)
+        leads += _leads(key, valid) if Metric.THROUGHPUT in metrics else ()
     problems = (*run.manifest.problems, *_merged(found))
     return Summary(
         manifest=run.manifest,
@@ -94,6 +96,7 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
         response_time_ms=_percentiles(response) if response else None,
         schedule_lag_ms=_percentiles(lag) if lag else None,
         memory_mib=_memory(used),
+        generator=Generator.nearest(generator_of(trial) for trial in trials),
         ledger=Ledger.total(trial.ledger for trial in trials),
         spectrum=_spectrum(Histogram.total(response or [trial.service_time for trial in used]), cut_ms),
         epoch_throughput_rps=tuple(rates),
@@ -166,10 +169,18 @@ def _memory(trials: Iterable[Trial]) -> Memory:
     )
 
 
-def _against(baseline: str, key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparison]:
+def _paced(cell: Mapping[str, Sequence[Trial]]) -> bool:
+    """Whether it was the users who set the rate: then it tells nothing of the targets."""
+    problems = (problem for trials in cell.values() for trial in trials for problem in trial.problems)
+    return any(problem.code is ProblemCode.PACED for problem in problems)
+
+
+def _against(
+    baseline: str, key: Key, trials: Mapping[str, Sequence[Trial]], metrics: Iterable[Metric]
+) -> Iterator[Comparison]:
     for name in trials:
         if name != baseline and baseline in trials:
-            for metric in Metric:
+            for metric in metrics:
                 yield from _compare(key, metric, baseline, name, trials)
 
 

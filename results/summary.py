@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from .estimate import Estimate
+from .generator import Generator
 from .ledger import Ledger
 from .records import Level, Manifest, Problem, TargetInfo
 
@@ -77,7 +78,7 @@ class Result:
     Percentile tables map ``"p50"`` and so on to milliseconds; a percentile with too few samples beyond it is absent.
     `spectrum` has (percentile, milliseconds) pairs of the pooled distribution, for drawing. `epoch_throughput_rps`
     has one figure per valid epoch, `launches` counts the invalid ones too. `at_least` marks a figure that the load
-    side limited.
+    side limited; `generator` says how near it came in the launch in which it came nearest.
     """
 
     target: str
@@ -96,12 +97,14 @@ class Result:
     response_time_ms: Mapping[str, Estimate] | None
     schedule_lag_ms: Mapping[str, Estimate] | None
     memory_mib: Memory
+    generator: Generator
     ledger: Ledger
     spectrum: tuple[tuple[float, float], ...]
     epoch_throughput_rps: tuple[tuple[int, float], ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
+        lag = None if self.schedule_lag_ms is None else _table(self.schedule_lag_ms)
         return {
             "target": self.target,
             "app": self.app,
@@ -118,7 +121,8 @@ class Result:
             "context_switches_per_request": _maybe(self.context_switches_per_request),
             "service_time_ms": _table(self.service_time_ms),
             "response_time_ms": None if self.response_time_ms is None else _table(self.response_time_ms),
-            "schedule_lag_ms": None if self.schedule_lag_ms is None else _table(self.schedule_lag_ms),
+            "schedule_lag_ms": lag,
+            "generator": {**self.generator.to_dict(), "schedule_lag_ms": lag},
             "memory_mib": self.memory_mib.to_dict(),
             "ledger": self.ledger.to_dict(),
         }
@@ -170,6 +174,7 @@ class Summary:
             "elapsed_s": manifest.elapsed_s,
             "command": list(manifest.command),
             "seed": manifest.seed,
+            "driver": manifest.driver,
             "epochs": manifest.epochs,
             "baseline": manifest.baseline,
             "valid": self.valid,

@@ -1,15 +1,18 @@
 """Whether a trial can be believed. Each check is physics or bookkeeping, and says its figures."""
 
+import math
 from collections.abc import Iterator
 
+from .generator import GENERATOR_SHARE_LIMIT, Generator
 from .histogram import RESOLUTION, Histogram
 from .ledger import Ledger
 from .records import Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
 
 ERROR_SHARE_LIMIT = 0.001
-LOAD_CPU_SHARE_LIMIT = 0.85
 DROPPED_SHARE_LIMIT = 0.01
 LAG_P99_LIMIT_MS = 10.0
+# Of few requests, what more than a few of them show: a load side that is late by then is later still in the rest.
+LAG_PERCENTILES = (99, 90, 50)
 # A smaller lag matters where it is a good part of the response time.
 LAG_SHARE_LIMIT = 0.2
 LAG_FLOOR_MS = 1.0
@@ -17,6 +20,10 @@ TOLERANCE = 0.03
 # Timers may fire a little early: an event loop counts in whole milliseconds.
 TIMER_SLACK_MS = 1.5
 FEW_ANSWERS = 20
+# A load process that did not run for so long, or for such a share of its only turn, has measured its own absence.
+PAUSE_LIMIT_S = 2.0
+PAUSE_SHARE_LIMIT = 0.05
+PAUSE_FLOOR_S = 0.5
 
 
 def judge(
@@ -71,23 +78,51 @@ def _ledger_problems(ledger: Ledger, first_error: str) -> Iterator[Finding]:
         yield ProblemCode.FEW_SAMPLES, f"only {ledger.ok} right answers", Severity.WARNING
 
 
-def load_cpu_share(trial: Trial) -> float:
-    """What a load process used of its core, or waited for, over elapsed time."""
-    return sum(turn.load_cpu_s for turn in trial.turns) / trial.elapsed_s if trial.elapsed_s > 0 else 0.0
+def generator_of(trial: Trial) -> Generator:
+    """How near the load side came to what it can do."""
+    load_cpu_s = sum(turn.load_cpu_s for turn in trial.turns)
+    return Generator.of(trial.ledger.ok, trial.elapsed_s, load_cpu_s, trial.ceiling_rps)
 
 
 def _load_problems(trial: Trial, shared_core: bool) -> Iterator[Finding]:
-    if not trial.level.rate_rps:
-        share = load_cpu_share(trial)
-        if share > LOAD_CPU_SHARE_LIMIT and not shared_core:
-            yield (
-                ProblemCode.GENERATOR_LIMITED,
-                f"the load process used, or waited for, {share:.0%} of its core: the target may be faster than it "
-                "could press",
-                Severity.INVALID,
-            )
-        return
-    yield from open_loop_findings(trial.ledger, trial.level.concurrency, trial.schedule_lag, trial.response_time)
+    open_loop = trial.level.rate_rps > 0
+    yield from generator_findings(generator_of(trial), cpu_tells=not (open_loop or shared_core))
+    if open_loop:
+        yield from open_loop_findings(trial.ledger, trial.level.concurrency, trial.schedule_lag, trial.response_time)
+
+
+def generator_findings(generator: Generator, *, cpu_tells: bool) -> Iterator[Finding]:
+    """Whether the load side was the limit.
+
+    Its CPU does not tell (`cpu_tells`) in an open loop, which spins while it waits for the next instant, and on a core
+    that it shares with the target, for which it always waits. There its ceiling does.
+    """
+    if cpu_tells and generator.cpu_share > GENERATOR_SHARE_LIMIT:
+        yield (
+            ProblemCode.GENERATOR_LIMITED,
+            f"the load side used, or waited for, {generator.cpu_share:.0%} of its CPU: the target may be faster than "
+            "it could press",
+            Severity.INVALID,
+        )
+    elif generator.near_ceiling:
+        yield (
+            ProblemCode.GENERATOR_LIMITED,
+            f"the load side was at {generator.ceiling_share:.0%} of the {generator.ceiling_rps:,.0f} requests/s that "
+            "it can do at best here: the target may be faster than it could press",
+            Severity.INVALID,
+        )
+
+
+def pause_findings(paused_s: float, planned_s: float = math.inf) -> Iterator[Finding]:
+    """Whether a load process stood still for too long, in one turn of `planned_s`; or in many short
+    ones, which bear more."""
+    if paused_s > min(PAUSE_LIMIT_S, max(PAUSE_FLOOR_S, PAUSE_SHARE_LIMIT * planned_s)):
+        yield (
+            ProblemCode.GENERATOR_LIMITED,
+            f"a load process did not run for {paused_s:.1f} s, stopped or left without a core: what the target could "
+            "have done meanwhile is unknown",
+            Severity.INVALID,
+        )
 
 
 def open_loop_findings(
@@ -102,13 +137,16 @@ def open_loop_findings(
             "connections were waiting for answers; response times are those of the requests that were sent",
             Severity.WARNING,
         )
-    if lag is None or response is None or not lag.supports(99) or not response.count:
+    if lag is None or response is None or not response.count:
         return
-    lag_ms, response_ms = lag.percentile_us(99) / 1000, response.percentile_us(99) / 1000
+    at = next((percentile for percentile in LAG_PERCENTILES if lag.supports(percentile)), None)
+    if at is None:
+        return
+    lag_ms, response_ms = lag.percentile_us(at) / 1000, response.percentile_us(at) / 1000
     if lag_ms > LAG_P99_LIMIT_MS or lag_ms > max(LAG_FLOOR_MS, LAG_SHARE_LIMIT * response_ms):
         yield (
             ProblemCode.GENERATOR_LIMITED,
-            f"requests left up to {lag_ms:.1f} ms (p99) after their planned instant, of {response_ms:.1f} ms in all",
+            f"requests left up to {lag_ms:.1f} ms (p{at}) after their planned instant, of {response_ms:.1f} ms in all",
             Severity.INVALID,
         )
 
@@ -139,9 +177,10 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
             f"an answer came after {fastest_ms:.1f} ms, sooner than the wait of {scenario.floor_ms:g} ms it must hold",
             Severity.INVALID,
         )
-    # Little's law: requests in flight = rate x time in flight; there cannot be more than connections.
+    # Little's law: requests in flight = rate x time in flight; there cannot be more than connections. A user may have
+    # several.
     in_flight = rate * trial.service_time.mean_us / 1e6
-    if closed and in_flight > trial.level.concurrency * (1 + TOLERANCE):
+    if closed and not scenario.locustfile and in_flight > trial.level.concurrency * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"rate times latency makes {in_flight:.1f} requests in flight on {trial.level.concurrency} connections",

@@ -23,16 +23,21 @@ class Display:
     """Watches a run and shows it. Use as a context manager around the measurement."""
 
     def __init__(
-        self, plan: Plan, manifest: Manifest, console: Console, clock: Callable[[], float] = time.monotonic
+        self,
+        plan: Plan,
+        manifest: Manifest,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        start_s: float = START_S,
     ) -> None:
-        """`console` writes to stderr; on a terminal the view is redrawn in place."""
+        """`console` writes to stderr; on a terminal the view is redrawn in place. The start takes about `start_s`."""
         self._plan = plan
         self._manifest = manifest
         self._console = console
         self._clock = clock
         self._started = clock()
-        self._epochs, rest_s = Pace(plan).epochs(0, plan.budget_s - START_S)
-        self._ends = self._started + START_S + rest_s
+        self._epochs, rest_s = Pace(plan).epochs(0, plan.budget_s - start_s)
+        self._ends = self._started + start_s + rest_s
         self._phase = "starting the load side"
         self._trials: list[Trial] = []
         self._rows: tuple[LiveRow, ...] = ()
@@ -63,7 +68,7 @@ class Display:
 
     def phase(self, epoch: int, text: str) -> None:
         """What is being done now."""
-        self._phase = f"launch {epoch} of {self._epochs} · {text}"
+        self._phase = f"launch {epoch} of {self._epochs} · {text}" if epoch else text
         self._line(self._phase)
 
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,7 +16,7 @@ from .plan import WARMUP_AGAIN_S, WARMUP_S, Piece, Plan
 from .sampler import Sampled, Sampler, context_switches
 from .targets.checking import Conformity
 from .targets.launch import HOST, Target
-from .turns import disagreement, per_measured, request_bytes, shuffled_turns, trial_of
+from .turns import disagreement, idle_users, noted, per_measured, request_bytes, shuffled_turns, trial_of
 
 MARK_AT = 0.6  # of a turn: all requests are in flight by then
 MARK_FROM_S = 0.25
@@ -49,7 +49,7 @@ class RunWatcher(Protocol):
     """Is told how a run gets on."""
 
     def phase(self, epoch: int, text: str) -> None:
-        """What is being done now."""
+        """What is being done now; before the first epoch, `epoch` is 0."""
 
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
         """A piece is over and saved."""
@@ -58,11 +58,25 @@ class RunWatcher(Protocol):
         """An epoch is over; by now's reckoning there will be `of`, and the rest of them will take `rest_s`."""
 
 
+class Calibrator(Protocol):
+    """Finds out what the load side can do at best."""
+
+    def needs_s(self, levels: Iterable[int], /) -> float:
+        """About how long that takes for these numbers of connections; nothing for what is known."""
+
+    def ceiling_rps(self, connections: int, /) -> float:
+        """The ceiling in requests/s. Raises LoadError when it cannot be found."""
+
+    def close(self) -> None:
+        """End what was started for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Instruments(Generic[LiveT]):
     """All that touches the world, so that what is measured with it can be tested without.
 
-    `started` is the run's start on `clock` (monotonic, the one that turns are dated by).
+    `started` is the run's start on `clock` (monotonic, the one that turns are dated by). Without a `calibrator` no
+    ceiling of the load side is known.
     """
 
     launcher: Launcher[LiveT]
@@ -72,6 +86,7 @@ class Instruments(Generic[LiveT]):
     started: float
     clock: Callable[[], float] = time.monotonic
     read_cpu: Callable[[], CpuReading] = CpuReading.now
+    calibrator: Calibrator | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +102,10 @@ SavePiece = Callable[[Sequence[Trial], Sequence[Mapping[str, Any]]], None]
 
 
 class Epoch(Generic[LiveT]):
-    """Carries one epoch out. `save` gets the trials and samples of each piece as soon as it is over."""
+    """Carries one epoch out. `save` gets the trials and samples of each piece as soon as it is over.
+
+    `ceilings` are the load side's in requests/s, by number of connections, as far as they are known.
+    """
 
     def __init__(
         self,
@@ -96,6 +114,7 @@ class Epoch(Generic[LiveT]):
         instruments: Instruments[LiveT],
         save: SavePiece,
         result: EpochResult,
+        ceilings: Mapping[int, float] | None = None,
     ) -> None:
         """All that is random follows from the plan's seed and the epoch's number. `result` is filled as it goes."""
         self.number = number
@@ -111,6 +130,7 @@ class Epoch(Generic[LiveT]):
         self._save = save
         self._random = random.Random(f"{plan.seed}/{number}")
         self._result = result
+        self._ceilings = ceilings or {}
         self._gone: set[str] = set()
 
     def run(self) -> None:
@@ -178,14 +198,22 @@ class Epoch(Generic[LiveT]):
         self._sampler.watch(())
         rows, marks = self._sampler.take()
         self._result.noise.append((piece.label, noise))
+        self._result.problems += noted(report, piece)
         trials = []
         for index, live in enumerate(lives):
             peaks: Sequence[MemoryMark | None] = marks.get(live.name) or [self._sampler.mark(live, "peak")]
             memory = tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None)
             trial = trial_of(report, index, self.number, live.name, piece, self._started, self._plan.load_processes)
             switched = per_measured(context_switches(live.pids) - switches[live.name], report, index)
-            problems = (*self._after(live, piece), *disagreement(report, live.name, piece))
-            trials.append(replace(trial, memory=memory, context_switches=switched, problems=problems))
+            problems = (
+                *self._after(live, piece),
+                *disagreement(report, live.name, piece),
+                *idle_users(report, index, live.name, piece),
+            )
+            ceiling_rps = self._ceilings.get(piece.level.concurrency)
+            trials.append(
+                replace(trial, memory=memory, context_switches=switched, problems=problems, ceiling_rps=ceiling_rps)
+            )
         self._save(trials, rows)
         self._watcher.finished(self.number, piece, trials)
 

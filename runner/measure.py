@@ -1,5 +1,6 @@
 """A whole run: epoch after epoch while the budget lasts, every finished piece saved, and the rest told honestly."""
 
+import math
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,12 +8,13 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Generic
 
+from ..reports.format import counted, joined
 from ..results.errors import LoadError, TargetError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
 from .epoch import Epoch, EpochResult, Instruments, LiveT
 from .machine import Noise
-from .plan import Pace, Plan
+from .plan import START_S, Pace, Plan
 
 FOREIGN_CORES_LIMIT = 0.10
 STEAL_CORES_LIMIT = 0.10
@@ -61,6 +63,7 @@ class Measurement(Generic[LiveT]):
         self._trials: list[Trial] = []
         self._problems: list[Problem] = []
         self._noise: list[tuple[str, Noise]] = []
+        self._ceilings: dict[int, float] = {}
 
     def run(self) -> Outcome:
         """Measure until the plan is carried out, the budget is spent, or someone interrupts.
@@ -71,6 +74,7 @@ class Measurement(Generic[LiveT]):
         interrupted = lost = False
         try:
             with interruptible():
+                self._calibrate()
                 self._epochs()
         except Interrupted:
             interrupted = True
@@ -97,6 +101,40 @@ class Measurement(Generic[LiveT]):
             problems=(*self._manifest.problems, *self._problems, *noise_problems(self._noise)),
         )
 
+    def _calibrate(self) -> None:
+        """Find out what the load side can do at best, as far as the budget has time for it. A run can do without."""
+        calibrator = self._instruments.calibrator
+        if calibrator is None:
+            return
+        levels = sorted({piece.level.concurrency for piece in self._plan.pieces})
+        why = "the budget has no time for it"
+        try:
+            for connections in levels:
+                needs_s = calibrator.needs_s((connections,))
+                if needs_s > self._spare_s():
+                    continue
+                if needs_s:
+                    text = f"calibrating the load side, {counted(connections, 'connection')}"
+                    self._instruments.watcher.phase(0, text)
+                self._ceilings[connections] = calibrator.ceiling_rps(connections)
+        except LoadError as error:
+            why = error.message
+        finally:
+            calibrator.close()
+        missing = [str(connections) for connections in levels if connections not in self._ceilings]
+        if missing:
+            message = (
+                f"the load side was not calibrated for a concurrency of {joined(missing)} ({why}): how busy its CPU "
+                "was there is known, but not how near its ceiling it came"
+            )
+            self._problems.append(Problem(ProblemCode.UNCALIBRATED, message, severity=Severity.WARNING))
+
+    def _spare_s(self) -> float:
+        """What the budget has left beyond the fewest epochs."""
+        if self._plan.exact_epochs:
+            return math.inf
+        return self._left_s() - (self._plan.least_s() - START_S)
+
     def _epochs(self) -> None:
         number, pace = 0, Pace(self._plan)
         while pace.epochs(number, self._left_s())[0] > number:
@@ -115,7 +153,7 @@ class Measurement(Generic[LiveT]):
         plan = self._plan.without({problem.target for problem in self._problems})
         result = EpochResult()
         try:
-            Epoch(number, plan, self._instruments, self._save, result).run()
+            Epoch(number, plan, self._instruments, self._save, result, self._ceilings).run()
         finally:
             self._problems += result.problems
             self._noise += result.noise
@@ -129,9 +167,9 @@ class Measurement(Generic[LiveT]):
         self._store.save_trials(trials, samples)
 
     def _raise_nothing_measured(self) -> None:
-        first = next(iter(self._problems), None)
-        message = first.message if first else "no target could be measured"
-        more = len(self._problems) - 1
+        problems = [problem for problem in self._problems if problem.severity is Severity.INVALID]
+        message = problems[0].message if problems else "no target could be measured"
+        more = len(problems) - 1
         raise TargetError(message, f"and {more} more of {len(self._plan.targets)} targets failed" if more > 0 else "")
 
 

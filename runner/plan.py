@@ -3,16 +3,19 @@
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..results.errors import UsageError
 from ..results.records import Level, ScenarioInfo
 from ..scenarios.files import levels_of
 from ..scenarios.model import Scenario, SuiteScenario
+from .load.drivers import LoadDriver
+from .locustfile import LocustScenario
 from .machine import Cores
 from .targets.launch import Target
 
 # A turn is long enough to hold many answers, and short against the machine's changes of speed (docs/method.md).
-TURN_S = 0.015
+TURN_S = 0.010
 TURN_LIMIT_S = 3.0
 TURN_PER_SERVICE_TIME = 10
 TURN_PER_PASS = 3  # one pass: an answer for each connection, from a target that works on one at a time
@@ -39,8 +42,9 @@ class Piece:
         """In words: ``json, 32 connections``."""
         if self.level.rate_rps:
             return f"{self.scenario.name}, {self.level.rate_rps:g} requests/s"
+        unit = "user" if isinstance(self.scenario, LocustScenario) else "connection"
         plural = "" if self.level.concurrency == 1 else "s"
-        return f"{self.scenario.name}, {self.level.concurrency} connection{plural}"
+        return f"{self.scenario.name}, {self.level.concurrency} {unit}{plural}"
 
     def turn_s(self, service_s: float) -> float:
         """Length of a turn for a target that needs `service_s` to answer a single request."""
@@ -76,11 +80,20 @@ class Plan:
     budget_s: float
     seed: int
     cores: Cores
+    driver: LoadDriver = LoadDriver.ENGINE
 
     @property
     def load_processes(self) -> int:
-        """How many load processes drive: one for each load core, but none without a connection of its own."""
+        """How many load processes drive: one for each load core, but none without a connection of its own. Plain Locust
+        drives with one."""
+        if self.driver is LoadDriver.LOCUST:
+            return 1
         return max(1, min(len(self.cores.load), *(piece.level.concurrency for piece in self.pieces)))
+
+    @property
+    def own_users(self) -> LocustScenario | None:
+        """The user's own locustfile, where it drives."""
+        return next((piece.scenario for piece in self.pieces if isinstance(piece.scenario, LocustScenario)), None)
 
     def without(self, names: Collection[str]) -> "Plan":
         """The plan for the targets that are not named."""
@@ -136,6 +149,7 @@ class Plan:
                 levels=tuple(levels[name]),
                 floor_ms=scenario.floor_ms,
                 waiting=scenario.waiting,
+                locustfile=Path(scenario.locustfile).name if isinstance(scenario, LocustScenario) else "",
             )
             for name, scenario in scenarios.items()
         )

@@ -10,6 +10,8 @@ from ..apps.catalogue import APPS, APPS_ROOT, Interface
 from ..results.errors import UsageError
 from ..scenarios import files
 from ..scenarios.model import Load, Request, Scenario, Suite, SuiteScenario
+from .load.drivers import LoadDriver
+from .locustfile import SECONDS, find_locustfile
 from .plan import Piece, check_names, pieces_of
 from .targets.checking import exchange_named
 from .targets.interpreters import find_interface, find_python, interpreter
@@ -33,11 +35,15 @@ class Wish:
     concurrency: tuple[int, ...] = ()
     interface: Interface | None = None
     python: str | None = None
+    driver: LoadDriver = LoadDriver.ENGINE
+    locustfile: Path | None = None
+    users: int | None = None
 
     @property
     def is_own(self) -> bool:
         """Whether anything but a suite as it is was asked for."""
-        return bool(self.apps or self.setups or self.scenarios or self.paths or self.concurrency)
+        asked = (self.apps, self.setups, self.scenarios, self.paths, self.concurrency, self.locustfile)
+        return any(asked)
 
 
 @dataclass(slots=True)
@@ -52,6 +58,7 @@ class Choice:
 
 def choose(wish: Wish, here: Path, server_cores: int) -> Choice:
     """Resolve a wish; a user's own app is imported from `here`. Raises UsageError or TargetError."""
+    _check_users(wish)
     suite = find_suite(wish.suite or "default")
     python = find_python(wish.python) if wish.python else sys.executable
     notes: list[str] = []
@@ -60,7 +67,10 @@ def choose(wish: Wish, here: Path, server_cores: int) -> Choice:
     else:
         targets = [_suite_target(text, python) for text in suite.targets]
     _check_installed(targets)
-    pieces = _pieces(wish, suite, targets)
+    if wish.locustfile is not None:
+        pieces = _users_pieces(wish, wish.locustfile, notes)
+    else:
+        pieces = _drivable(_pieces(wish, suite, targets), wish, notes)
     check_names(pieces)
     return Choice(suite, targets, pieces, notes)
 
@@ -200,6 +210,40 @@ def _pieces(wish: Wish, suite: Suite, targets: Sequence[Target]) -> list[Piece]:
     for place in suite.scenario:
         pieces += _sized(pieces_of(find_scenario(place.name, folder), place, place.seconds), wish)
     return pieces
+
+
+def _check_users(wish: Wish) -> None:
+    """Raise UsageError for what does not go with a locustfile, or only with one."""
+    if wish.locustfile is None:
+        if wish.users is not None:
+            raise UsageError("--users needs --locustfile", "give --concurrency for the suite's own scenarios")
+        return
+    if wish.scenarios:
+        raise UsageError("--locustfile is a scenario itself", "leave out --scenario")
+    if wish.concurrency:
+        raise UsageError("--concurrency does not go with --locustfile", "say how many users: --users N")
+    if len(wish.paths) > 1:
+        raise UsageError("--locustfile takes one --path: what an app must answer beforehand", "leave out the others")
+
+
+def _users_pieces(wish: Wish, path: Path, notes: list[str]) -> list[Piece]:
+    """The one piece that a locustfile is."""
+    asked = path_scenario(wish.paths[0]).request.path if wish.paths else None
+    scenario, found = find_locustfile(path, wish.users, asked)
+    notes += found
+    return pieces_of(scenario, None, SECONDS)
+
+
+def _drivable(pieces: list[Piece], wish: Wish, notes: list[str]) -> list[Piece]:
+    """The pieces that the driver can carry out: plain Locust has no open loop."""
+    if wish.driver is LoadDriver.ENGINE:
+        return pieces
+    open_loop = list(dict.fromkeys(piece.scenario.name for piece in pieces if piece.level.rate_rps))
+    closed = [piece for piece in pieces if not piece.level.rate_rps]
+    if open_loop and (wish.scenarios or not closed):
+        raise UsageError("Locust has no open loop", f"leave out {', '.join(open_loop)}, or use --driver engine")
+    notes += [f"{name} is left out: Locust has no open loop" for name in open_loop]
+    return closed
 
 
 def _sized(pieces: list[Piece], wish: Wish) -> list[Piece]:

@@ -6,8 +6,11 @@ from statistics import fmean
 
 from ..results.histogram import Histogram
 from ..results.ledger import Ledger
-from ..results.records import Problem, ProblemCode, Trial, Turn
+from ..results.records import Problem, ProblemCode, Severity, Trial, Turn
+from ..results.validity import pause_findings
+from .load.nonce import marked
 from .load.orders import BlockReport, TurnOrder, TurnReport
+from .locustfile import LocustScenario, idleness
 from .plan import Piece
 from .targets.launch import HOST
 
@@ -31,14 +34,14 @@ def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng:
 def request_bytes(piece: Piece, port: int) -> bytes:
     """The scenario's request as it goes over the wire."""
     request = piece.scenario.request
-    body = request.body.encode()
+    body = marked(request.body).encode()
     given = {name.lower() for name in request.headers}
     ours = {"Host": f"{HOST}:{port}", "User-Agent": "sgibench", "Accept": "*/*"}
     headers = {name: value for name, value in ours.items() if name.lower() not in given} | request.headers
     if body:
         headers["Content-Length"] = str(len(body))
     lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    return marked("\r\n".join([*lines, "", ""])).encode() + body
 
 
 def per_measured(count: int, report: BlockReport, endpoint: int) -> int | None:
@@ -49,12 +52,28 @@ def per_measured(count: int, report: BlockReport, endpoint: int) -> int | None:
 
 
 def disagreement(report: BlockReport, target: str, piece: Piece) -> Iterator[Problem]:
-    """Locust's own statistics have to agree with the ledgers."""
+    """Locust's own statistics have to agree with the ledgers, and the load processes must have run all the time."""
     ledger = Ledger.total(turn.ledger for turn in report.turns)
     ours, locusts = ledger.ok + ledger.error_count, report.locust_requests
     if ours != locusts:
         message = f"Locust counted {locusts:,} requests, the ledgers {ours:,}"
         yield Problem(ProblemCode.LEDGER_UNBALANCED, message, target, piece.scenario.name)
+    for code, message, severity in pause_findings(report.paused_s):
+        yield Problem(code, message, target, piece.scenario.name, severity)
+
+
+def noted(report: BlockReport, piece: Piece) -> Iterator[Problem]:
+    """What else the load side has to say, as warnings: what strangers sent to it, or what a locustfile's users did."""
+    own = isinstance(piece.scenario, LocustScenario)
+    code = ProblemCode.LOCUSTFILE if own else ProblemCode.REJECTED_MESSAGES
+    for note in report.notes:
+        yield Problem(code, note, "", piece.scenario.name, Severity.WARNING)
+
+
+def idle_users(report: BlockReport, endpoint: int, target: str, piece: Piece) -> Iterator[Problem]:
+    """A locustfile's users may do something else than ask."""
+    if isinstance(piece.scenario, LocustScenario):
+        yield from idleness(report, endpoint, piece.level.concurrency, target, piece.scenario)
 
 
 def trial_of(

@@ -64,6 +64,12 @@ class Scenario(_Strict):
     waiting: bool = False
     turn_ms: float | None = Field(None, ge=5, le=60_000)
 
+    @property
+    def provable(self) -> bool:
+        """Whether asking once beforehand proves something: what a write does when it is repeated is the user's
+        business."""
+        return self.request.method == "GET" and not self.request.body
+
 
 class SuiteScenario(_Strict):
     """A scenario's place in a suite: which one, at which levels, and how long each target is measured per epoch.

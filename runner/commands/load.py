@@ -1,37 +1,41 @@
 """``bench load``: press one URL, and say what came of every request."""
 
 import json
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from ...results.errors import ExitCode, UsageError
+from ...results.errors import ExitCode, LoadError, UsageError
+from ...results.records import Problem
 from ..durations import parse_duration_s
+from ..load.calibration import Calibration, uncalibrated
+from ..load.drivers import LoadDriver
 from ..load.orders import Arrival, Block, BlockReport, TurnOrder
 from ..load.outcome import judge_load
 from ..load.request import RequestSpec, endpoint_of
 from ..load.session import LocustSession
 from ..load.view import outcome_view
-from ..machine import available_cores, parse_cores
+from ..machine import Cores, available_cores, parse_cores
 
 CLOSED_CONNECTIONS = 32
 OPEN_CONNECTIONS = 128
 
 
-class LoadDriver(StrEnum):
-    """What sends the requests."""
-
-    ENGINE = "engine"
-
-
 def load(
-    url: Annotated[str, typer.Argument(help="What to ask for: an http:// URL.", metavar="URL")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            help="What to ask for: an http:// URL. {nonce} in it is another text in each request.", metavar="URL"
+        ),
+    ],
     connections: Annotated[
         int | None,
         typer.Option(min=1, help="Connections, or with --rate the most requests in flight. [default: 32, or 128]"),
@@ -43,18 +47,26 @@ def load(
     duration: Annotated[str, typer.Option(help="How long, e.g. 10s, 2m or 500ms.")] = "10s",
     timeout: Annotated[str, typer.Option(help="Deadline of a whole request, from its send to its last byte.")] = "5s",
     method: Annotated[str, typer.Option(help="The request's method.")] = "GET",
-    header: Annotated[list[str] | None, typer.Option(help="A header, NAME: VALUE. Repeatable.")] = None,
-    body: Annotated[str | None, typer.Option(help="The request's body.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header, NAME: VALUE. {nonce} as in the URL. Repeatable.")
+    ] = None,
+    body: Annotated[str | None, typer.Option(help="The request's body. {nonce} as in the URL.")] = None,
     expect_status: Annotated[int, typer.Option(help="The status of a right answer.")] = 200,
-    expect_text: Annotated[str | None, typer.Option(help="A text that a right answer's body contains.")] = None,
+    expect_text: Annotated[
+        str | None,
+        typer.Option(help="A text that a right answer's body contains; {nonce} in it is that of the request."),
+    ] = None,
     driver: Annotated[LoadDriver, typer.Option(help="What sends the requests.")] = LoadDriver.ENGINE,
     processes: Annotated[int, typer.Option(min=1, help="Load processes, each on a core of its own.")] = 1,
     load_cores: Annotated[str | None, typer.Option(help="Cores for the load side, e.g. 1 or 2-3.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate/--no-calibrate", help="Find out first what the load side itself can do.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Seed of random gaps.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
     """Load one URL, check every answer, and say what became of every request."""
-    del driver
+    driver.check(processes, rate or 0.0)
     arrival = _arrival(connections, rate, poisson)
     planned_s = parse_duration_s(duration)
     endpoint = endpoint_of(RequestSpec(url, method, tuple(header or ()), body, expect_status, expect_text))
@@ -67,12 +79,26 @@ def load(
         seed=seed,
         drain=False,
     )
-    report = _carry_out(block, _cores(load_cores, processes), processes, url)
-    outcome = judge_load(url, arrival, processes, planned_s, report)
+    cores = _cores(load_cores, processes)
+    with (
+        LocustSession(cores, processes, driver) as session,
+        Calibration(session, _sides(cores), processes, driver.ceilings()) as calibration,
+    ):
+        ceiling_rps, noted = _ceiling(calibration, arrival.connections) if calibrate else (None, ())
+        report, interrupted = _carry_out(session, block, url)
+        judge = partial(
+            judge_load, url, arrival, processes, planned_s, report, noted=noted, interrupted=interrupted, driver=driver
+        )
+        outcome = judge(ceiling_rps=ceiling_rps)
+        if outcome.generator.near_ceiling and arrival.rate_rps and not interrupted:
+            with suppress(LoadError):  # a ceiling from a slow moment of the machine must not condemn a good result
+                outcome = judge(ceiling_rps=calibration.measured_again_rps(arrival.connections))
     if as_json:
         sys.stdout.write(json.dumps(outcome.to_dict(), indent=2) + "\n")
     else:
         Console(highlight=False).print(outcome_view(outcome), soft_wrap=True)
+    if interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
     raise typer.Exit(ExitCode.DONE if outcome.valid else ExitCode.INVALID)
 
 
@@ -92,9 +118,50 @@ def _cores(text: str | None, processes: int) -> tuple[int, ...]:
     return parse_cores(text, available, "--load-cores") if text else available[-processes:]
 
 
-def _carry_out(block: Block, cores: tuple[int, ...], processes: int, url: str) -> BlockReport:
-    with LocustSession(cores, processes) as session, _progress(f"loading {url}", block.turns[0].seconds):
-        return session.run(block)
+def _sides(load_cores: tuple[int, ...]) -> Cores:
+    """The load side's cores, and those left for a server."""
+    rest = tuple(core for core in available_cores() if core not in load_cores)
+    return Cores(rest or load_cores, load_cores)
+
+
+def _ceiling(calibration: Calibration, connections: int) -> tuple[float | None, tuple[Problem, ...]]:
+    """The load side's ceiling, or why it is not known."""
+    try:
+        with calibration, _progress("calibrating the load side", calibration.needs_s((connections,))):
+            return calibration.ceiling_rps(connections), ()
+    except LoadError as error:
+        return None, (uncalibrated(error),)
+
+
+def _carry_out(session: LocustSession, block: Block, url: str) -> tuple[BlockReport, bool]:
+    """The load, and whether it was ended before its time. Raises KeyboardInterrupt when nothing had been sent yet."""
+    planned_s = block.turns[0].seconds
+    with _ended_by_signals(session) as asked, _progress(f"loading {url}", planned_s):
+        report = session.run(block)
+    (turn,) = report.turns
+    if asked() and not turn.ledger.sent:
+        raise KeyboardInterrupt
+    return report, asked() and turn.elapsed_s < planned_s
+
+
+@contextmanager
+def _ended_by_signals(session: LocustSession) -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C (or SIGTERM) ends the load early and keeps its figures; the second ends everything. Yields
+    whether there was one."""
+    asked = False
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked or not session.stop():
+            raise KeyboardInterrupt
+        asked = True
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -17,21 +17,23 @@ from ...apps.catalogue import Interface
 from ...reports.document import render_json
 from ...reports.terminal import summary_view
 from ...results.errors import ExitCode, UsageError
-from ...results.records import Manifest, Run, Severity, TargetInfo
+from ...results.records import Manifest, Run, Severity
 from ...results.store import REPORT, RunStore, unwritable
 from ...results.summarise import summarise
 from ...results.summary import Summary
 from ..display import Display
 from ..durations import parse_duration_s
 from ..epoch import Instruments
+from ..load.calibration import Calibration
+from ..load.drivers import LoadDriver
 from ..load.session import LocustSession
-from ..machine import available_cores, choose_cores, environment
+from ..locustfile import driver_for
+from ..machine import available_cores, choose_cores
+from ..manifest import manifest_of
 from ..measure import Measurement, Outcome
-from ..plan import Plan
+from ..plan import START_S, Plan
 from ..sampler import ProcessSampler
 from ..selection import Choice, Wish, choose, probe_path
-from ..targets.interpreters import interpreter
-from ..targets.launch import HOST, Target
 from ..targets.launcher import TargetLauncher
 
 EPOCHS_LIMIT = 1000
@@ -51,6 +53,14 @@ def run(
     path: Annotated[list[str] | None, typer.Option(help="A path of your own app to ask for, e.g. /items.")] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="Connections to press with, instead of the scenario's own: 32, or 1,16,64.")
+    ] = None,
+    locustfile: Annotated[
+        Path | None, typer.Option(help="Your own locustfile, whose users drive in place of a scenario.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(min=1, max=20_000, help="How many users of it. [default: 10]")] = None,
+    driver: Annotated[
+        LoadDriver | None,
+        typer.Option(help="What sends the requests: our engine, or plain Locust for cross-checking. [default: engine]"),
     ] = None,
     interface: Annotated[Interface | None, typer.Option(help="What your app speaks, where that is not clear.")] = None,
     python: Annotated[
@@ -81,6 +91,9 @@ def run(
         concurrency=parse_counts(concurrency) if concurrency else (),
         interface=interface,
         python=python,
+        driver=driver_for(driver, locustfile),
+        locustfile=locustfile,
+        users=users,
     )
     cores = choose_cores(server_cores, load_cores)
     choice = choose(wish, Path.cwd(), len(cores.server))
@@ -98,6 +111,7 @@ def run(
         budget_s=parse_duration_s(budget) if budget else choice.suite.budget_s,
         seed=secrets.randbelow(2**31) if seed is None else seed,
         cores=cores,
+        driver=wish.driver,
     ).checked()
     store = RunStore(output or new_folder(Path("bench-results"), plan.suite))
     manifest = manifest_of(plan, store.folder.resolve().name)
@@ -116,14 +130,17 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
     if hasattr(os, "sched_setaffinity"):
         # The CLI, with its sampler, stays off the targets' cores.
         os.sched_setaffinity(0, set(plan.cores.load))
+    own = plan.own_users
+    load = LocustSession(plan.cores.load, plan.load_processes, plan.driver, Path(own.locustfile) if own else None)
+    calibration = Calibration(load, plan.cores, plan.load_processes, plan.driver.ceilings())
+    # The users of a locustfile know nothing of the null server: what they can do at best is not known.
+    calibrator = None if own else calibration
+    start_s = START_S + (calibrator.needs_s(piece.level.concurrency for piece in plan.pieces) if calibrator else 0.0)
     sampler = ProcessSampler(started)
     try:
-        with (
-            Display(plan, manifest, console) as display,
-            LocustSession(plan.cores.load, plan.load_processes) as load,
-        ):
+        with Display(plan, manifest, console, start_s=start_s) as display, load, calibration:
             load.start()
-            instruments = Instruments(launcher, load, sampler, display, started)
+            instruments = Instruments(launcher, load, sampler, display, started, calibrator=calibrator)
             return Measurement(plan, manifest, store, instruments).run()
     finally:
         launcher.stop()  # again, where an interruption came while it was stopping
@@ -201,44 +218,3 @@ def new_folder(parent: Path, suite: str) -> Path:
             raise unwritable(folder, error) from error
         return folder
     raise AssertionError("the count has no end")
-
-
-def manifest_of(plan: Plan, run_id: str) -> Manifest:
-    """What is known of a run before it begins."""
-    pythons = {target.python: interpreter(target.python).version for target in plan.targets}
-    return Manifest(
-        run_id=run_id,
-        suite=plan.suite,
-        title=plan.title,
-        status="running",
-        started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
-        elapsed_s=0.0,
-        command=("bench", *sys.argv[1:]),
-        seed=plan.seed,
-        epochs=plan.epochs_max,
-        server_cores=plan.cores.server,
-        load_cores=plan.cores.load,
-        baseline=plan.baseline,
-        targets=tuple(target_info(target) for target in plan.targets),
-        scenarios=plan.scenario_infos(),
-        environment=environment(pythons),
-    )
-
-
-def target_info(target: Target) -> TargetInfo:
-    """What is recorded of a target; the command with PORT where each launch has its own."""
-    kind = target.setup.kind
-    has = interpreter(target.python)
-    return TargetInfo(
-        name=target.name,
-        app=target.app.name,
-        setup=target.setup.name,
-        interface=str(target.app.interface),
-        server=kind.server,
-        version=has.installed.get(kind.requires[0], "unknown"),
-        workers=target.setup.workers,
-        slots=target.setup.slots,
-        command=target.setup.command(target.python, target.app.path, HOST, "PORT"),
-        python=has.version,
-        ours=target.app.ours,
-    )

@@ -4,6 +4,7 @@ from ...results.ledger import ErrorKind
 from .orders import Expectation
 
 SHOWN_BYTES = 60
+GZIP = b"\x1f\x8b"
 
 
 def judge(expect: Expectation, status: int, body: bytes) -> ErrorKind | None:
@@ -43,5 +44,7 @@ _REASONS = {
 
 
 def _shown(body: bytes) -> str:
+    if body.startswith(GZIP):
+        return f"{len(body)} bytes of gzip, which is not unpacked"
     text = body[:SHOWN_BYTES].decode("utf-8", "backslashreplace")
     return repr(text) + ("…" if len(body) > SHOWN_BYTES else "")

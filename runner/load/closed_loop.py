@@ -49,7 +49,7 @@ class ClosedTurn(Turn):
         """Count the outcome; send the next while there is time, on a new connection after an error."""
         time_left = now < self.end_ns
         if not time_left and not self.rules.drain:
-            self.tally.in_flight += 1
+            self.tally.unanswered(now, connection.sent_ns, connection.planned_ns)
             lane.drop()
             return
         latency_ns = now - connection.sent_ns

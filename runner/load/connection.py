@@ -8,7 +8,7 @@ import httptools
 
 from ...results.ledger import ErrorKind
 from .checks import describe, judge
-from .framing import status_if_ended_by_close
+from .framing import START, is_whole, status_if_ended_by_close
 
 if TYPE_CHECKING:
     from .pool import Lane
@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 HEADER_LIMIT_BYTES = 64 * 1024
 BODY_LIMIT_BYTES = 64 * 1024 * 1024
 SLICE_BYTES = 16 * 1024
-NEWLINE = 10
+LINE_ENDS = b"\r\n"
+VERSION_1 = ord("1")
 REFUSALS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
 class Connection(asyncio.Protocol):
     """Framing by httptools; the common case (one whole, right, kept-alive answer in one piece) stays in one method.
 
+    An answer that is byte for byte the same as one that was parsed, checked and found right in this turn is right for
+    the same reasons, and need not be parsed again: that saves a third of the engine's time.
+
     `sent_ns` is 0 while no request is in flight. What is rare is told to the lane, which tells the turn.
     """
 
     __slots__ = (
-        "body", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept", "lane", "last_ns",
-        "last_response_ns", "more", "parser", "planned_ns", "request", "sent_ns", "size", "status", "surplus",
-        "transport", "turn", "used", "want_body", "want_status",
+        "any_body", "body", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept", "lane",
+        "last_ns", "last_response_ns", "more", "parser", "planned_ns", "repeats", "request", "sent_ns", "size",
+        "status", "surplus", "transport", "turn", "used", "want_body", "want_status", "write",
     )  # fmt: skip
 
     body: bytes  # of one answer: its first piece; `more` has the rest, `head` all received up to there
@@ -48,6 +52,8 @@ class Connection(asyncio.Protocol):
         self.expect = endpoint.expect
         self.want_status = endpoint.expect.status
         self.want_body = endpoint.expect.body if endpoint.expect.contains is None else None
+        self.any_body = endpoint.expect.body is None and endpoint.expect.contains is None
+        self.repeats = True
         self.sent_ns = self.planned_ns = self.first_ns = self.last_ns = self.last_response_ns = 0
         self.used = False
         self.kept = self.keep = True
@@ -62,6 +68,7 @@ class Connection(asyncio.Protocol):
         # With no buffer allowed, uvloop writes at once instead of at the end of its iteration, behind all other
         # connections' answers: the clock read just before the write is the moment of sending.
         self.transport.set_write_buffer_limits(0)
+        self.write = self.transport.write
         self._new_parser()
         self.lane.connected(self)
 
@@ -69,6 +76,17 @@ class Connection(asyncio.Protocol):
         """Look at what came; in the common case, count it and send the next request."""
         if not self.sent_ns:
             self.lane.unasked(self)
+            return
+        turn = self.turn
+        if data == turn.known and not self.head_bytes:
+            now = monotonic_ns()
+            if now < turn.until_ns:
+                turn.record(now - self.sent_ns)
+                turn.sent += 1
+                self.sent_ns = now
+                self.write(self.request)
+            else:
+                self._settle(None, now)
             return
         if self.head_bytes or len(data) > SLICE_BYTES:
             self._feed_pieces(data)
@@ -83,22 +101,23 @@ class Connection(asyncio.Protocol):
             self.head_bytes = self.size = len(data)
             return
         now = monotonic_ns()
-        turn = self.turn
         if (
             self.status == self.want_status
-            and self.body == self.want_body
+            and (self.body == self.want_body or self.any_body)
             and now < turn.until_ns
             and self.keep
             and not self.surplus
             and not self.more
-            and data[-1] != NEWLINE
+            and data[-1] not in LINE_ENDS
+            and data[5] == VERSION_1  # of HTTP/1: so nothing is before it, either
         ):
+            turn.known = data
             turn.record(now - self.sent_ns)
             turn.sent += 1
             self.sent_ns = now
             self.done = False
             self.body = b""
-            self.transport.write(self.request)
+            self.write(self.request)
         else:
             self._answered(data, now)
 
@@ -140,7 +159,7 @@ class Connection(asyncio.Protocol):
         self.sent_ns = now_ns
         # A transport that is closing takes no more writes; connection_lost is on its way and tells what became of it.
         if not self.transport.is_closing():
-            self.transport.write(self.request)
+            self.write(self.request)
 
     def rest(self, latency_ns: int, response_ns: int = 0) -> None:
         """Nothing is in flight any more; the last answer was right and took this long (from send, and from plan)."""
@@ -187,10 +206,14 @@ class Connection(asyncio.Protocol):
         self.size += len(data)
         view = memoryview(data)
         start = 0
+        # A line end comes apart: the parser passes silently over one that is behind a whole answer.
+        last = len(data) - (data[-1] in LINE_ENDS)
         try:
             while start < len(data):
                 in_head = not self.body
-                piece = view[start : start + SLICE_BYTES] if in_head else view[start:]
+                stop = last if start < last else len(data)
+                piece = view[start : min(start + SLICE_BYTES, stop) if in_head else stop]
+                self.surplus = self.surplus or self.done
                 self.feed(piece)
                 if in_head:
                     self.head.append(bytes(piece))
@@ -208,19 +231,31 @@ class Connection(asyncio.Protocol):
 
     def _broken(self, data: bytes) -> None:
         """The parser refused: bytes behind a whole answer are surplus, and so is what is no start of an answer."""
-        has_answered = self.used or self.sent_ns != self.first_ns
-        late_surplus = has_answered and not self.head_bytes and not data.startswith(b"H")
+        late_surplus = self._has_answered and not self.head_bytes and not data.startswith(b"H")
         upgraded = self.done and self.status == 101
         kind = ErrorKind.SURPLUS if (self.done or late_surplus) and not upgraded else ErrorKind.MALFORMED
         self._settle(kind, monotonic_ns())
 
     def _answered(self, data: bytes, now: int) -> None:
+        kind = self._misframed(data)
+        if kind is None:
+            kind = judge(self.expect, self.status, self.whole_body())
+            if kind is None and self.keep and self.repeats and not self.head_bytes:
+                self.turn.known = data
+        self._settle(kind, now)
+
+    def _misframed(self, data: bytes) -> ErrorKind | None:
+        """What is wrong about a whole answer that the parser takes for one: it passes over line ends, and versions."""
         if self.surplus or self._surplus_tail(data):
-            self._settle(ErrorKind.SURPLUS, now)
-        elif self.size > BODY_LIMIT_BYTES:
-            self._settle(ErrorKind.MALFORMED, now)
-        else:
-            self._settle(judge(self.expect, self.status, self.whole_body()), now)
+            return ErrorKind.SURPLUS
+        first = b"".join(self.head[: len(START)]) or data
+        if not first.startswith(START):
+            return ErrorKind.SURPLUS if first[0] in LINE_ENDS and self._has_answered else ErrorKind.MALFORMED
+        return ErrorKind.MALFORMED if self.size > BODY_LIMIT_BYTES else None
+
+    @property
+    def _has_answered(self) -> bool:
+        return self.used or self.sent_ns != self.first_ns
 
     def _settle(self, kind: ErrorKind | None, now: int) -> None:
         verdict = self.turn.verdict(self, kind, now)
@@ -228,16 +263,8 @@ class Connection(asyncio.Protocol):
         self.turn.settle(self.lane, self, verdict, now)
 
     def _surplus_tail(self, data: bytes) -> bool:
-        """Whether line ends follow the answer: the parser passes over them silently."""
-        if data[-1] != NEWLINE:
-            return False
-        last = self.more[-1] if self.more else self.body
-        if not last or last not in data:
-            return data.endswith(b"\r\n\r\n\r\n")
-        if data.endswith(last):
-            return False
-        rest = data[data.rfind(last) + len(last) :]
-        return not rest.strip(b"\r\n") or rest.endswith(b"\r\n\r\n\r\n")
+        """Whether a line end follows an answer that came in one piece; in several, that was seen when they were fed."""
+        return not self.head_bytes and data[-1] in LINE_ENDS and is_whole(data[:-1])
 
     def _new_parser(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
@@ -249,32 +276,3 @@ class Connection(asyncio.Protocol):
         self.more = []
         self.head = []
         self.head_bytes = self.size = 0
-
-
-class HeadConnection(Connection):
-    """A connection whose requests are HEAD: the answer ends with its headers, whatever length they announce."""
-
-    __slots__ = ("blocks",)
-
-    def __init__(self, lane: "Lane") -> None:
-        super().__init__(lane)
-        self.blocks = 0
-        self.want_body = None  # no short cut: what follows the headers has to be looked at
-
-    def on_headers_complete(self) -> None:
-        """The answer to HEAD is complete, unless it is interim."""
-        self.blocks += 1
-        self.on_message_complete()
-
-    def on_body(self, piece: bytes) -> None:
-        """A body where none may be."""
-        self.surplus = True
-
-    def _surplus_tail(self, data: bytes) -> bool:
-        raw = b"".join(self.head) or data
-        return raw.split(b"\r\n\r\n", self.blocks)[-1] != b""
-
-    def _settle(self, kind: ErrorKind | None, now: int) -> None:
-        self.blocks = 0
-        self._new_parser()  # the old one still waits for a body
-        super()._settle(kind, now)

@@ -9,38 +9,38 @@ import os
 os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"
 
 import gc
-import secrets
 import signal
-import sys
 import threading
+import time
 import traceback
 from typing import Any
 
 from ...results.errors import BenchError, LoadError
 from . import wire
+from .barrier import Barrier
+from .channel import ALIVE_EVERY_S, SEEN_FROM_S, Mailbox, Output, read_stdin
 from .engine import Share
-from .fleet import Fleet, block_deadline_s
-from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess, Mailbox
+from .fleet import Fleet
+from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess
 from .merge import merge_turns
-from .orders import Block, BlockReport, Json, TurnOrder
+from .orders import Block, BlockReport, TurnOrder
 from .processor import allow_many_files, pin
+from .seal import Rejections, rejection_notes
 
-SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
-ALIVE_EVERY_S = 1.0
+SLACK_S = 15.0
 
 
 class Driver:
     """Carries out blocks with one load process here, or with a fleet of workers."""
 
-    def __init__(self, mailbox: Mailbox, out: "Output", cores: list[int], processes: int) -> None:
+    def __init__(self, mailbox: Mailbox, out: Output, cores: list[int], processes: int) -> None:
         self._mailbox = mailbox
         self._out = out
-        self._token = secrets.token_hex(16)
-        self._processes = processes
+        self._barrier = Barrier(processes)
         self._block: Block | None = None
-        self._sequence = 0
+        self._heard_s = time.monotonic()
         self._seen = (0, 0)
-        process = LoadProcess(self._token, Share(), began=self._began)
+        process = self._process = LoadProcess(Share(), began=self._began)
         environment = process.environment()
         self._stats = environment.stats
         self._fleet: Fleet | None = None
@@ -51,71 +51,76 @@ class Driver:
             runner.spawning_greenlet.join()
             self._runner = runner
         else:
-            self._fleet = Fleet(environment, self._token, cores, processes, mailbox, self._turn_starts)
+            self._fleet = Fleet(environment, cores, processes, mailbox, self._turn_starts)
             self._runner = self._fleet.runner
         self._runner.register_message(REPORT_MESSAGE, self._reported)
 
     def carry_out(self, block: Block) -> BlockReport:
         """A block, from order to the last load process's report. Raises LoadError when one is lost, late or unknown."""
         self._block = block
-        self._sequence += 1
-        message = {"token": self._token, "block": wire.encode_block(block)}
+        self._barrier.begin(block)
+        self._heard_s = time.monotonic()
+        message = {"block": wire.encode_block(block)}
         if self._fleet is None:
             self._runner.send_message(BLOCK_MESSAGE, message)
         else:
             self._fleet.send(BLOCK_MESSAGE, message)
-        reports: dict[int, Json] = {}
-        deadline_s = block_deadline_s(block)
-        waited_s = 0.0
-        while len(reports) < self._processes:
+        while self._barrier.waiting_for():
             item = self._mailbox.get(ALIVE_EVERY_S)
             if item is None:
-                waited_s += ALIVE_EVERY_S
                 self._out.write({"event": "alive"})
-                if self._fleet is not None:
-                    self._fleet.check()
-                if waited_s > deadline_s:
-                    raise LoadError(f"{self._processes - len(reports)} load process(es) did not report in time")
-                continue
-            self._take(item, reports)
-        return self._total(block, reports)
+                self._check(block)
+            else:
+                self._take(item)
+        return self._total(block)
 
-    def _take(self, item: tuple[str, Any], reports: dict[int, Json]) -> None:
+    def _check(self, block: Block) -> None:
+        """Raise LoadError when a load process is missing, or late. All begin each turn together, and are heard then."""
+        if self._fleet is not None:
+            self._fleet.check()
+        if time.monotonic() - self._heard_s > patience_s(block):
+            late = ", ".join(map(str, self._barrier.waiting_for()))
+            raise LoadError(f"load process {late} did not report in time")
+
+    def _take(self, item: tuple[str, Any]) -> None:
         what, data = item
-        if what == "lost":
-            raise LoadError(f"load process {data} died")
-        if what == "line":
-            raise LoadError("a block was ordered while another was under way")
-        if data["token"] != self._token or not 0 <= data["worker"] < self._processes:
-            raise LoadError("a report came from an unknown load process")
-        assert self._block is not None
-        if data["sequence"] != self._sequence or data["block"] != self._block.id or data["worker"] in reports:
-            raise LoadError(f"load process {data['worker']} reported out of order")
-        if "error" in data:
-            raise LoadError(data["error"])
-        reports[data["worker"]] = data
+        if what == "line" and is_stop(data):
+            self._stop()
+            return
+        if what != "report":
+            raise trouble(what, data)
+        self._heard_s = time.monotonic()
+        self._barrier.take(*data)
 
-    def _total(self, block: Block, reports: dict[int, Json]) -> BlockReport:
-        parts = [
-            [wire.decode_turn(turn) for turn in wire.load_line(reports[index]["turns"])["turns"]]
-            for index in range(self._processes)
-        ]
-        if any(len(part) != len(block.turns) for part in parts):
-            raise LoadError("a load process did not report all turns")
+    def _stop(self) -> None:
+        if self._fleet is None:
+            self._process.stop()
+        else:
+            self._fleet.stop()
+
+    def _total(self, block: Block) -> BlockReport:
         seen = (self._stats.num_requests, self._stats.num_failures)
         before, self._seen = self._seen, seen
+        rejections = Rejections()
+        for counts in self._barrier.rejected:
+            rejections.add(counts)
+        if self._fleet is not None:
+            rejections.add(self._fleet.rejections.take())
         return BlockReport(
             id=block.id,
-            turns=tuple(merge_turns(turn_parts) for turn_parts in zip(*parts, strict=True)),
+            turns=tuple(merge_turns(parts) for parts in self._barrier.turns()),
             locust_requests=seen[0] - before[0],
             locust_failures=seen[1] - before[1],
+            notes=rejection_notes(rejections.take()),
+            paused_s=self._barrier.paused_s,
         )
 
     def _reported(self, environment: Any, msg: Any, **_: Any) -> None:
-        known = self._fleet is None or self._fleet.knows(msg.node_id)
-        self._mailbox.put(("report", {**msg.data, "token": msg.data["token"] if known else ""}))
+        worker = 0 if self._fleet is None else self._fleet.index_of(msg.node_id)
+        self._mailbox.put(("report", (worker, msg.data)))
 
     def _began(self, order: TurnOrder) -> None:
+        self._heard_s = time.monotonic()
         if order.seconds >= SEEN_FROM_S:
             self._out.write({"event": "turn", "order": wire.encode_order(order)})
 
@@ -124,24 +129,23 @@ class Driver:
         self._began(self._block.turns[turn])
 
 
-class Output:
-    """Lines to the CLI, from any thread."""
-
-    def __init__(self, fd: int) -> None:
-        self._file = os.fdopen(fd, "wb", buffering=0)
-        self._lock = threading.Lock()
-
-    def write(self, document: Json) -> None:
-        """One document."""
-        with self._lock:
-            self._file.write(wire.dump_line(document))
+def patience_s(block: Block) -> float:
+    """How long nothing may be heard of a block: a turn may open connections, and drain, for a whole deadline each."""
+    return max(order.seconds for order in block.turns) + 2 * block.timeout_s + SLACK_S
 
 
-def _read_stdin(mailbox: Mailbox) -> None:
-    """Hand on each line; when the CLI is gone, however it went, end at once. Workers see our sockets close."""
-    for line in sys.stdin.buffer:
-        mailbox.put(("line", line))
-    os._exit(0)
+def is_stop(line: bytes) -> bool:
+    """Whether a line from the CLI asks to end the turn under way."""
+    return "stop" in wire.load_line(line)
+
+
+def trouble(what: str, data: Any) -> LoadError:
+    """What went wrong when something else than a report came."""
+    if what == "lost":
+        return LoadError(f"load process {data} died")
+    if what == "missed":
+        return LoadError(f"messages of load process {data} were lost on the way")
+    return LoadError("a block was ordered while another was under way")
 
 
 def main() -> None:
@@ -150,7 +154,7 @@ def main() -> None:
     out = Output(os.dup(1))
     os.dup2(2, 1)  # what any library prints must not get between our lines
     mailbox = Mailbox()
-    threading.Thread(target=_read_stdin, args=(mailbox,), name="stdin", daemon=True).start()
+    threading.Thread(target=read_stdin, args=(mailbox,), name="stdin", daemon=True).start()
     try:
         told = wire.load_line(mailbox.get()[1])
         pin(told["cores"])
@@ -161,8 +165,10 @@ def main() -> None:
         out.write({"event": "ready"})
         while True:
             what, line = mailbox.get()
-            if what == "lost":
-                raise LoadError(f"load process {line} died")
+            if what != "line":
+                raise trouble(what, line)
+            if is_stop(line):
+                continue  # it has crossed with the report
             block = wire.decode_block(wire.load_line(line))
             out.write({"event": "report", "report": wire.encode_report(driver.carry_out(block))})
     except BenchError as error:

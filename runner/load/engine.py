@@ -1,6 +1,7 @@
 """The engine: carries out a block's turns in an event loop of its own."""
 
 import asyncio
+import contextlib
 import gc
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from .open_loop import OpenTurn
 from .orders import Arrival, Block, TurnOrder, TurnReport
 from .pool import Pool
 from .processor import cpu_time_ns, cpu_wait_ns
-from .turn import Rules, Turn
+from .rules import Rules
+from .turn import Turn
 
 GC_OFF_UP_TO_S = 1.0
 
@@ -56,11 +58,25 @@ class Engine:
         self._gate = gate
         self._arrival = self._share.arrival(block.arrival)
         self._turn: Turn | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_ns: int | None = None
         self._failure: LoadError | None = None
+
+    def stop(self, end_ns: int) -> None:
+        """End the turn under way, or about to begin: at an instant (CLOCK_MONOTONIC, ns), or now. From any thread."""
+        self._stop_ns = end_ns
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # closed: all is over
+                self._loop.call_soon_threadsafe(self._stop_turn)
+
+    def _stop_turn(self) -> None:
+        if self._turn is not None and self._stop_ns is not None:
+            self._turn.stop(self._stop_ns)
+            self._stop_ns = None
 
     async def run(self) -> tuple[TurnReport, ...]:
         """All turns, in order. Raises LoadError when the engine itself failed."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         pools = [Pool(endpoint, self._arrival.connections, loop) for endpoint in self._block.endpoints]
         gc.collect()
@@ -74,6 +90,7 @@ class Engine:
     async def _run_turn(self, at: int, order: TurnOrder, pools: list[Pool]) -> TurnReport:
         turn = self._new_turn(at, order, pools[order.endpoint])
         self._turn = turn
+        self._stop_turn()
         await turn.prepare()
         start_ns = await self._gate.pass_turn(at) if self._gate is not None else 0
         if self._failure is not None:
@@ -124,15 +141,24 @@ class Engine:
             connects=tally.connects,
             reopened=tally.reopened,
             first_error=tally.first_error,
+            waiting_s=tally.waiting_ns / 1e9,
+            service_so_far=tally.service_so_far.histogram(),
+            response_so_far=tally.response_so_far.histogram() if is_open else None,
+            intervals=tuple(tally.intervals.closed),
         )
 
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A fault in the engine itself must end the block: figures from a broken engine are no figures."""
         error = context.get("exception")
-        self._failure = LoadError(f"the load engine failed: {context.get('message')}: {error!r}")
+        self._failure = (
+            error
+            if isinstance(error, LoadError)
+            else LoadError(f"the load engine failed: {context.get('message')}: {error!r}")
+        )
         turn = self._turn
         if turn is not None and not turn.outcome.done():
             turn.outcome.set_exception(self._failure)
+            turn.outcome.exception()  # a turn that has not begun does not wait for it
 
 
 def _load_cpu_ns() -> int:

@@ -1,53 +1,59 @@
 """Several load processes: Locust's master here, and workers as children, each on a core of its own."""
 
+import secrets
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import gevent
 from locust.env import Environment
 
 from ...results.errors import LoadError
 from . import wire
+from .channel import Mailbox
 from .gate import DriverGate
-from .locust_side import Mailbox
-from .orders import Block, Json
+from .orders import Json
+from .seal import Rejections
+from .sealed import SealedMaster
 
 START_WITHIN_S = 60.0
-SLACK_S = 15.0
-
-
-def block_deadline_s(block: Block) -> float:
-    """How long a block may take at the very most, in seconds: every turn may open connections, and drain, for a whole
-    deadline each."""
-    return sum(order.seconds + 2 * block.timeout_s for order in block.turns) + SLACK_S
+KEY_BYTES = 32
+WORKER = (sys.executable, "-P", "-m", "sgibench.runner.load.worker")
 
 
 class Fleet:
-    """The workers. Only those that this process started are known; Locust's own port is on loopback, and random."""
+    """The workers. Only those that this process started are known, and only they have the key that seals messages:
+    it reaches each over a socket pair of its own. Locust's port is on loopback, and random.
+
+    `mailbox` gets ``("lost", index)`` when a worker is gone, and ``("missed", index)`` when messages of it are.
+    """
 
     def __init__(
         self,
         environment: Environment,
-        token: str,
         cores: Sequence[int],
         processes: int,
         mailbox: Mailbox,
         starting: Callable[[int], None],
     ) -> None:
-        self.runner: Any = environment.create_master_runner("127.0.0.1", 0)
+        key = secrets.token_bytes(KEY_BYTES)
+        self._names = [f"load-{index}-{secrets.token_hex(8)}" for index in range(processes)]
+        self.rejections = Rejections()
+        self.runner = SealedMaster(
+            environment, key, self._names, self.rejections, lambda name: mailbox.put(("missed", self.index_of(name)))
+        )
         self._gate = DriverGate(lambda index: mailbox.put(("lost", index)), starting)
         self._workers: list[subprocess.Popen[bytes]] = []
         connections = []
-        for index in range(processes):
+        for index, name in enumerate(self._names):
             connections.append(self._start_worker())
             connections[-1].sendall(
                 wire.dump_line(
                     {
-                        "token": token,
+                        "key": key.hex(),
+                        "name": name,
                         "index": index,
                         "of": processes,
                         "port": self.runner.server.port,
@@ -55,38 +61,41 @@ class Fleet:
                     }
                 )
             )
-        self._clients = self._await_clients(connections)
+        self._await_workers(connections)
         self._gate.join(connections)
         self.runner.start(processes, processes)
         self._await_users(processes)
 
     def send(self, message_type: str, data: Json) -> None:
         """To every worker, and to nobody else."""
-        for client in self._clients:
-            self.runner.send_message(message_type, data, client_id=client)
+        for name in self._names:
+            self.runner.send_message(message_type, dict(data), client_id=name)
 
-    def knows(self, client: str) -> bool:
-        """Whether a worker of that name is ours."""
-        return client in self._clients
+    def stop(self) -> None:
+        """End the turn under way."""
+        self._gate.stop()
+
+    def index_of(self, name: str) -> int:
+        """Which worker has this name in Locust."""
+        return self._names.index(name)
 
     def check(self) -> None:
         """Raise LoadError when Locust has not heard of a worker for a while."""
-        for index, client in enumerate(self._clients):
-            node = self.runner.clients.get(client)
+        for index, name in enumerate(self._names):
+            node = self.runner.clients.get(name)
             if node is None or node.state == "missing":
                 raise LoadError(f"load process {index} does not answer any more")
 
     def _start_worker(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-m", "sgibench.runner.load.worker", str(theirs.fileno())]
+            command = [*WORKER, str(theirs.fileno())]
             self._workers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]))
         return ours
 
-    def _await_clients(self, connections: Sequence[socket.socket]) -> list[str]:
-        """Each worker's name in Locust, told over its own socket."""
+    def _await_workers(self, connections: Sequence[socket.socket]) -> None:
+        """Until each worker has said, over its own socket, that it has joined."""
         deadline = time.monotonic() + START_WITHIN_S
-        names: list[str] = []
         for index, connection in enumerate(connections):
             connection.setblocking(False)
             line = b""
@@ -101,8 +110,8 @@ class Fleet:
                         raise LoadError(f"load process {index} did not start in time") from None
                     gevent.sleep(0.02)
             connection.setblocking(True)
-            names.append(wire.load_line(line)["client"])
-        return names
+            if wire.load_line(line).get("joined") != self._names[index]:
+                raise LoadError(f"load process {index} joined under a name that it was not given")
 
     def _await_users(self, count: int) -> None:
         deadline = time.monotonic() + START_WITHIN_S

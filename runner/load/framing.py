@@ -1,14 +1,17 @@
-"""How an answer says where it ends: looked up again only when a connection ended in the middle of one."""
+"""How an answer says where it ends, and where it begins: looked up again in the rare cases where the parser is lax."""
 
 import httptools
 
+START = b"HTTP/1."
+
 
 class HeadReader:
-    """Reads the headers of an answer again, by name, for the one question that needs them."""
+    """Reads an answer again: its headers by name, and whether all of it is there."""
 
     def __init__(self) -> None:
         self.names: set[bytes] = set()
         self.status: int | None = None
+        self.whole = False
         self.parser = httptools.HttpResponseParser(self)
 
     def on_message_begin(self) -> None:
@@ -24,6 +27,10 @@ class HeadReader:
         """The headers are whole."""
         self.status = self.parser.get_status_code()
 
+    def on_message_complete(self) -> None:
+        """The answer is whole, unless it is interim."""
+        self.whole = self.status is not None and self.status >= 200
+
 
 def status_if_ended_by_close(head: bytes) -> int | None:
     """The status of an answer whose body ends with the connection; None when its framing says otherwise."""
@@ -34,4 +41,11 @@ def status_if_ended_by_close(head: bytes) -> int | None:
         return None
     if reader.status is None or reader.status < 200 or reader.names & {b"content-length", b"transfer-encoding"}:
         return None
-    return reader.status
+    return reader.status if head.startswith(START) else None
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether these bytes, which the parser took, are a whole answer already."""
+    reader = HeadReader()
+    reader.parser.feed_data(data)
+    return reader.whole

@@ -18,13 +18,17 @@ LEAD_NS = 3_000_000  # time for every process to hear of the instant and to wait
 
 
 class WorkerGate:
-    """The worker's end. The process exits when the driver is gone, whatever it is doing."""
+    """The worker's end. The process exits when the driver is gone, whatever it is doing.
+
+    `stop` is told (from a thread) at which instant the driver wants the turn under way to end.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lines = connection.makefile("rb")
         self._waiting: asyncio.Future[int] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.stop: Callable[[int], None] = lambda end_ns: None
 
     def introduction(self) -> Json:
         """What the driver tells a new worker. Ends the process when the driver is gone already."""
@@ -51,8 +55,11 @@ class WorkerGate:
     def _listen(self) -> None:
         try:
             for line in self._lines:
-                if self._loop is not None and self._waiting is not None:
-                    self._loop.call_soon_threadsafe(self._waiting.set_result, wire.load_line(line)["start_ns"])
+                told = wire.load_line(line)
+                if "end_ns" in told:
+                    self.stop(told["end_ns"])
+                elif self._loop is not None and self._waiting is not None:
+                    self._loop.call_soon_threadsafe(self._waiting.set_result, told["start_ns"])
         finally:
             os._exit(1)
 
@@ -66,6 +73,7 @@ class DriverGate:
         self._connections: list[socket.socket] = []
         self._lock = threading.Lock()
         self._ready: set[int] = set()
+        self._turn = 0
 
     def join(self, connections: list[socket.socket]) -> None:
         """Listen to these workers."""
@@ -85,12 +93,22 @@ class DriverGate:
 
     def _one_ready(self, index: int, turn: int) -> None:
         with self._lock:
+            if index in self._ready or (self._ready and turn != self._turn):
+                raise LoadError(f"load process {index} is out of step")
+            self._turn = turn
             self._ready.add(index)
             if len(self._ready) < len(self._connections):
                 return
             self._ready.clear()
         self._starting(turn)
-        line = wire.dump_line({"start_ns": time.monotonic_ns() + LEAD_NS})
+        self._tell({"start_ns": time.monotonic_ns() + LEAD_NS})
+
+    def stop(self) -> None:
+        """Let the turn under way end, at the same instant in all load processes."""
+        self._tell({"end_ns": time.monotonic_ns() + LEAD_NS})
+
+    def _tell(self, document: Json) -> None:
+        line = wire.dump_line(document)
         for at, connection in enumerate(self._connections):
             try:
                 connection.sendall(line)

@@ -9,7 +9,8 @@ from time import monotonic_ns
 from ...results.ledger import ErrorKind
 from .connection import Connection
 from .pool import Lane, Pool
-from .turn import SPIN_NS, Rules, Turn
+from .rules import Rules
+from .turn import SPIN_NS, Turn
 
 SENDS_IN_A_ROW = 64  # then answers get their turn, however late the plan is
 
@@ -80,7 +81,7 @@ class OpenTurn(Turn):
     def settle(self, lane: Lane, connection: Connection, kind: ErrorKind | None, now: int) -> None:
         """Count the outcome; the lane is free, or is opened again."""
         if now >= self.end_ns and not self.rules.drain:
-            self.tally.in_flight += 1
+            self.tally.unanswered(now, connection.sent_ns, connection.planned_ns)
             lane.drop()
             return
         latency_ns = now - connection.sent_ns
@@ -104,7 +105,7 @@ class OpenTurn(Turn):
     @property
     def elapsed_s(self) -> float:
         """The planned window: an answer that came in the drain was planned in it, and does not lengthen it."""
-        return self.rules.order.seconds
+        return self.window_s
 
     def _reopen(self, lane: Lane) -> None:
         if monotonic_ns() < self.end_ns:
@@ -129,6 +130,9 @@ class OpenTurn(Turn):
     def _send_due(self, at_most: float) -> None:
         handled = 0
         while self._next_ns is not None and self._next_ns <= (now := monotonic_ns()) and handled < at_most:
+            if self._next_ns >= self.end_ns:
+                self._next_ns = None  # the turn was stopped: this is not planned any more
+                break
             handled += 1
             planned_ns = self._next_ns
             self._advance()

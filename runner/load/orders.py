@@ -1,7 +1,7 @@
 """What the load side is told to do, and what it reports: plain records that cross a process boundary as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...results.histogram import Histogram
@@ -77,6 +77,17 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of a turn, about a second long: what was sent, and what had its outcome, from the last one's end up to
+    `until_s` after the turn's start. All intervals of a turn together are its ledger."""
+
+    until_s: float
+    sent: int
+    ok: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnReport:
     """What one turn gave. Times are CLOCK_MONOTONIC nanoseconds, the same clock in every process of the machine.
 
@@ -85,8 +96,13 @@ class TurnReport:
     `service_time` of right answers, from the actual send (the first one, where a request was sent again);
     `response_time` from the planned instant and `schedule_lag` (plan to send, or to the start of connecting for it) for
     the open loop, else None. `error_time` is the service time of wrong answers. `target_cpu_s` is None where it could
-    not be read; `load_cpu_s` is CPU time used, or waited for, by the load process. `connects` counts connections made
-    in the turn, `reopened` those that replaced a kept-alive connection which the server had closed while idle.
+    not be read; `load_cpu_s` is CPU time used, or waited for, by the load process; of several, as if all
+    were as busy as the busiest. `connects` counts connections made in the turn, `reopened` those that replaced a
+    kept-alive connection which the server had closed while idle.
+    A turn without drain leaves requests in flight, whose latency is unknown, but no less than `service_so_far`, and
+    `response_so_far` from the planned instant (None in a closed loop). `waiting_s` is how long the oldest had waited, 0
+    with none; one whose answer came right after the end is not asked. `intervals` are empty for a turn shorter than two
+    seconds.
     """
 
     order: TurnOrder
@@ -102,17 +118,25 @@ class TurnReport:
     connects: int
     reopened: int
     first_error: str = ""
+    waiting_s: float = 0.0
+    service_so_far: Histogram = field(default_factory=lambda: Histogram({}))
+    response_so_far: Histogram | None = None
+    intervals: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BlockReport:
     """All turns of a block, in order (warm-up turns included). `locust_requests` and `locust_failures` are what
-    Locust's own statistics counted for it: they must agree with the ledgers."""
+    Locust's own statistics counted for it: they must agree with the ledgers. `notes` are what else the load side has to
+    say of the block, a sentence each: messages that it rejected, say. `paused_s` is the longest time for which a load
+    process did not run at all, stopped or left without a core."""
 
     id: int
     turns: tuple[TurnReport, ...]
     locust_requests: int
     locust_failures: int
+    notes: tuple[str, ...] = ()
+    paused_s: float = 0.0
 
 
 class TurnListener(Protocol):

@@ -2,11 +2,15 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from .connection import Connection, HeadConnection
+from ...results.errors import LoadError
+from .connection import Connection
+from .head import HeadConnection
+from .nonce import MARK, NonceConnection, NonceHeadConnection
 from .orders import Endpoint
 
 if TYPE_CHECKING:
@@ -50,6 +54,18 @@ class Lane:
     def since_ns(self) -> int:
         """When the clock began to run for what the connection is made for."""
         return self.sent_ns if self.owed and self.sent_ns else self.attempt_ns
+
+    @property
+    def waiting_since_ns(self) -> int:
+        """When the request that is in flight here was sent, or began to wait for its connection."""
+        connection = self.connection
+        return connection.sent_ns if connection is not None and connection.sent_ns else self.since_ns
+
+    @property
+    def due_ns(self) -> int:
+        """The planned instant of the request that is in flight here; 0 in a closed loop."""
+        connection = self.connection
+        return connection.planned_ns if connection is not None and connection.sent_ns else self.planned_ns
 
     def owe(self, planned_ns: int, sent_ns: int = 0) -> None:
         """Connect for a request that counts as sent; `sent_ns` if it went out before, and goes out again."""
@@ -116,7 +132,7 @@ class Lane:
             await self.pool.loop.create_connection(self._make, endpoint.host, endpoint.port)
         except OSError as error:
             if error.errno in OUR_OWN_LIMITS:
-                self.pool.loop.call_exception_handler({"message": "cannot open more connections", "exception": error})
+                self.pool.loop.call_exception_handler({"message": "no connection", "exception": _ours(error)})
             if self.attempt is asyncio.current_task():
                 self.attempt = self.incoming = None
                 self.pool.turn.connect_failed(self, f"no connection to {endpoint.host}:{endpoint.port}: {error}")
@@ -126,15 +142,20 @@ class Lane:
         return self.incoming
 
 
+def _ours(error: OSError) -> LoadError:
+    return LoadError(
+        f"cannot open more connections: {os.strerror(error.errno or 0)}. This is a limit of the load side, not of the "
+        "target: use fewer connections, or raise it (open files: ulimit -n; ports: net.ipv4.ip_local_port_range)"
+    )
+
+
 class Pool:
     """All lanes to one endpoint. `turn` is the turn under way, or the last one."""
 
     def __init__(self, endpoint: Endpoint, connections: int, loop: Loop) -> None:
         self.endpoint = endpoint
         self.loop = loop
-        self.connection_class: Callable[[Lane], Connection] = (
-            HeadConnection if endpoint.method == "HEAD" else Connection
-        )
+        self.connection_class = _connection_class(endpoint)
         self.turn: Turn
         self.lanes = [Lane(self) for _ in range(connections)]
 
@@ -163,3 +184,9 @@ class Pool:
         for lane in self.lanes:
             lane.cancel()
             lane.drop()
+
+
+def _connection_class(endpoint: Endpoint) -> Callable[[Lane], Connection]:
+    if MARK in endpoint.request:
+        return NonceHeadConnection if endpoint.method == "HEAD" else NonceConnection
+    return HeadConnection if endpoint.method == "HEAD" else Connection

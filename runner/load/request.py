@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from ...results.errors import UsageError
+from .nonce import MARK, PLACEHOLDER, marked
 from .orders import Endpoint, Expectation
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -15,7 +16,10 @@ PROBE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
-    """A request as a user writes it. Headers are ``Name: value``; Host and Content-Length come by themselves."""
+    """A request as a user writes it. Headers are ``Name: value``; Host and Content-Length come by themselves.
+
+    ``{nonce}`` in the URL, a header or the body is another text in every request; in `expect_text`, the request's.
+    """
 
     url: str
     method: str = "GET"
@@ -35,12 +39,18 @@ def endpoint_of(spec: RequestSpec) -> Endpoint:
         raise UsageError(f"{spec.method!r} is no method that can be sent", "for example --method POST")
     if not 100 <= spec.expect_status <= 599:
         raise UsageError(f"no final answer has status {spec.expect_status}", "for example --expect-status 200")
-    contains = spec.expect_text.encode() if spec.expect_text else None
+    contains = marked(spec.expect_text).encode() if spec.expect_text else None
+    request = _request_bytes(method, url, spec)
+    if contains and MARK in contains and MARK not in request:
+        raise UsageError(
+            f"the expected text has {PLACEHOLDER}, but no request does",
+            f"put {PLACEHOLDER} into the URL, a header or the body as well",
+        )
     return Endpoint(
         name=url.path or "/",
         host=_address(host, port),
         port=port,
-        request=_request_bytes(method, url, spec),
+        request=request,
         expect=Expectation(status=spec.expect_status, contains=contains),
         method=method,
     )
@@ -64,18 +74,18 @@ def _checked_url(text: str) -> SplitResult:
 
 
 def _request_bytes(method: str, url: SplitResult, spec: RequestSpec) -> bytes:
-    target = quote(url.path or "/", safe="/%:@!$&'()*+,;=~")
+    target = quote(marked(url.path) or "/", safe="/%:@!$&'()*+,;=~")
     if url.query:
-        target += "?" + quote(url.query, safe="/?%:@!$&'()*+,;=~[]")
+        target += "?" + quote(marked(url.query), safe="/?%:@!$&'()*+,;=~[]")
     headers = dict(_header(text) for text in spec.headers)
     given = {name.lower() for name in headers}
-    body = (spec.body or "").encode()
+    body = marked(spec.body or "").encode()
     lines = [f"{method} {target} HTTP/1.1"]
     if "host" not in given:
         lines.append(f"Host: {_host_header(url)}")
     if not given & {"content-length", "transfer-encoding"} and (body or method in ("POST", "PUT", "PATCH")):
         lines.append(f"Content-Length: {len(body)}")
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [marked(f"{name}: {value}") for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("utf-8") + body
 
 

@@ -11,11 +11,13 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from ...results.errors import LoadError, UsageError
 from . import wire
+from .drivers import LoadDriver
 from .orders import Block, BlockReport, Json, TurnListener
 
 START_WITHIN_S = 90.0
@@ -23,6 +25,9 @@ SILENT_FOR_S = 30.0  # the driver says that it is alive every second
 GRACE_S = 3.0
 SHOWN_LINES = 8
 SPARE_FILES = 64
+DRIVER = (sys.executable, "-P", "-m", LoadDriver.ENGINE.module)
+PLAIN_DRIVER = (sys.executable, "-P", "-m", LoadDriver.LOCUST.module)
+STOP = b"stop"  # among the driver's lines, which end in a newline
 
 
 class LocustSession:
@@ -32,13 +37,25 @@ class LocustSession:
     this process however that ends. Use from one thread.
     """
 
-    def __init__(self, load_cores: Sequence[int] = (), processes: int = 1) -> None:
+    def __init__(
+        self,
+        load_cores: Sequence[int] = (),
+        processes: int = 1,
+        driver: LoadDriver = LoadDriver.ENGINE,
+        locustfile: Path | None = None,
+    ) -> None:
+        """Plain Locust runs the users of a `locustfile`, where one is given. Raises UsageError."""
         if processes < 1:
             raise UsageError(f"{processes} load processes make no load", "give 1 or more")
+        driver.check(processes)
         self._load_cores = tuple(load_cores)
         self._processes = processes
+        self._driver = driver
+        self._locustfile = locustfile
+        self.introduction: Json = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._under_way = False
         self._log: IO[bytes] | None = None
 
     def __enter__(self) -> "LocustSession":
@@ -60,32 +77,45 @@ class LocustSession:
             return
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sgibench.runner.load.driver"],
+            [*(DRIVER if self._driver is LoadDriver.ENGINE else PLAIN_DRIVER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "LOCUST_SKIP_MONKEY_PATCH": "1"},
+            env=self._driver.environment(),
             start_new_session=True,
         )
-        self._lines = queue.Queue()
+        self._lines = queue.SimpleQueue()
         threading.Thread(
             target=_read_lines, args=(self._process.stdout, self._lines), name="driver-output", daemon=True
         ).start()
         with self._ends_on_error():
-            self._say({"cores": self._load_cores, "processes": self._processes})
-            self._await("ready", START_WITHIN_S)
+            locustfile = None if self._locustfile is None else str(self._locustfile)
+            self._say({"cores": self._load_cores, "processes": self._processes, "locustfile": locustfile})
+            self.introduction = self._await("ready", START_WITHIN_S)
 
     def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
         """Carry out a block. Raises LoadError when the load side failed or was lost, UsageError for a block that
         cannot be carried out."""
         _check(block, self._processes)
+        self._driver.check(self._processes, block.arrival.rate_rps)
         self.start()
         with self._ends_on_error():
+            self._under_way = True
             self._say(wire.encode_block(block))
-            return wire.decode_report(self._await("report", SILENT_FOR_S, on_turn)["report"])
+            told = self._await("report", SILENT_FOR_S, on_turn)
+            self._under_way = False
+            return wire.decode_report(told["report"])
+
+    def stop(self) -> bool:
+        """End the turn under way before its time; `run` then returns what came of it. From anywhere, a signal handler
+        too. False when no block is under way."""
+        if self._under_way:
+            self._lines.put(STOP)
+        return self._under_way
 
     def close(self) -> None:
         """End the load processes. May be called again, and after anything."""
+        self._under_way = False
         process, self._process = self._process, None
         if process is None:
             return
@@ -111,9 +141,18 @@ class LocustSession:
             self._process.stdin.write(wire.dump_line(document))
             self._process.stdin.flush()
         except OSError as error:
-            raise self._died() from error
+            raise self._told_failure() or self._died() from error
+
+    def _told_failure(self) -> LoadError | None:
+        """What the driver said went wrong, before it ended; None when it said nothing."""
+        with contextlib.suppress(queue.Empty):
+            while line := self._lines.get(timeout=GRACE_S):
+                if line != STOP and (told := wire.load_line(line))["event"] == "failed":
+                    return LoadError(told["message"], told.get("hint", ""))
+        return None
 
     def _await(self, event: str, silent_for_s: float, on_turn: TurnListener | None = None) -> dict[str, Any]:
+        stopping = False
         while True:
             try:
                 line = self._lines.get(timeout=silent_for_s)
@@ -121,11 +160,17 @@ class LocustSession:
                 raise LoadError(f"the load driver has said nothing for {silent_for_s:g} s") from None
             if not line:
                 raise self._died()
+            if line == STOP:
+                stopping = True
+                self._say({"stop": True})
+                continue
             told = wire.load_line(line)
             if told["event"] == event:
                 return told
             if told["event"] == "failed":
-                raise LoadError(told["message"])
+                raise LoadError(told["message"], told.get("hint", ""))
+            if stopping:
+                self._say({"stop": True})  # again: the first may have come before there was anything to stop
             if told["event"] == "turn" and on_turn is not None:
                 on_turn(wire.decode_order(told["order"]))
 
@@ -177,7 +222,7 @@ def _check_address(host: str) -> None:
         raise UsageError(f"{host!r} is no IP address", "look the name up before") from error
 
 
-def _read_lines(stream: IO[bytes] | None, lines: "queue.Queue[bytes]") -> None:
+def _read_lines(stream: IO[bytes] | None, lines: "queue.SimpleQueue[bytes]") -> None:
     """Hand on each line; an empty one at the end."""
     if stream is not None:
         with contextlib.suppress(ValueError, OSError):

@@ -7,6 +7,7 @@ import numpy as np
 
 from ...results.histogram import Histogram
 from ...results.ledger import ErrorKind, Ledger
+from .intervals import Intervals
 
 FLUSH_AT = 4096  # binning this many takes well under a millisecond
 
@@ -56,18 +57,9 @@ class Tally:
     is in flight by looking at the connections: the ledger's balance is a check, not a tautology."""
 
     __slots__ = (
-        "connects",
-        "dropped",
-        "error_times",
-        "errors",
-        "first_error",
-        "in_flight",
-        "lags",
-        "reopened",
-        "responses",
-        "scheduled",
-        "service",
-    )
+        "connects", "dropped", "error_times", "errors", "first_error", "in_flight", "intervals", "lags",
+        "reopened", "response_so_far", "responses", "scheduled", "service", "service_so_far", "waiting_ns",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.scheduled: int | None = None
@@ -80,12 +72,38 @@ class Tally:
         self.error_times = Latencies()
         self.responses = Latencies()
         self.lags = Latencies()
+        self.service_so_far = Latencies()
+        self.response_so_far = Latencies()
         self.first_error = ""
+        self.waiting_ns = 0
+        self.intervals = Intervals()
 
     def flush_if_many(self) -> None:
         """Bin what has piled up."""
         for latencies in (self.service, self.error_times, self.responses, self.lags):
             latencies.flush_if_many()
+
+    def error(self, kind: ErrorKind, latency_ns: int, reason: str = "") -> None:
+        """A request failed, after so long."""
+        self.errors[kind] += 1
+        self.error_times.waiting.append(latency_ns)
+        if reason and not self.first_error:
+            self.first_error = reason
+
+    def unanswered(self, now_ns: int, sent_ns: int, planned_ns: int) -> None:
+        """A request is in flight at the turn's end; `planned_ns` is 0 in a closed loop."""
+        self.in_flight += 1
+        self.service_so_far.waiting.append(now_ns - sent_ns)
+        if planned_ns:
+            self.response_so_far.waiting.append(now_ns - planned_ns)
+
+    def close_interval(self, until_s: float, sent: int) -> None:
+        """A second is over: `until_s` after the turn's start, with so many requests sent in all."""
+        self.intervals.close(until_s, sent, self.service.count, self.errors.total())
+
+    def close_last_interval(self, until_s: float, sent: int) -> None:
+        """The turn is over, and what is left of its last second with it."""
+        self.intervals.finish(until_s, sent, self.service.count, self.errors.total())
 
     def ledger(self, sent: int) -> Ledger:
         """The turn's ledger, given how many requests were sent. In a closed loop what is sent is what was scheduled."""

@@ -3,38 +3,18 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic_ns
 
 from ...results.ledger import ErrorKind, Ledger
 from .connection import Connection
-from .orders import TurnOrder
 from .pool import Lane, Pool
+from .rules import Rules
 from .tally import Tally
+from .watch import Watch
 
-SWEEP_S = 0.05
 SPIN_NS = 1_500_000  # no timer is finer than 1 ms, and uvloop's rounds down
 RESEND_WITHIN_NS = 20_000_000  # an end that crossed with a request is seen at once
 REPEATABLE = ("GET", "HEAD")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How a turn is carried out. `drain`: wait for the last answers. `seed` is the turn's own;
-    `phase_s` is when the first of evenly spaced requests is due."""
-
-    order: TurnOrder
-    timeout_s: float
-    drain: bool
-    rate_rps: float = 0.0
-    poisson: bool = False
-    seed: int = 0
-    phase_s: float = 0.0
-
-    @property
-    def window_ns(self) -> int:
-        """The planned length."""
-        return round(self.order.seconds * 1e9)
 
 
 class Turn(ABC):
@@ -48,6 +28,7 @@ class Turn(ABC):
         self.pool = pool
         self.loop = pool.loop
         self.tally = Tally()
+        self.known = b""  # a whole right answer: one that is the same byte for byte is right too
         self.record: Callable[[int], None] = self.tally.service.waiting.append
         self.sent = 0
         self.until_ns = 0
@@ -55,19 +36,22 @@ class Turn(ABC):
         self.started_ns = 0
         self.last_ns = 0
         self.running = False
-        self._ending = False
-        self._outstanding = 0
+        self.timeout_ns = round(rules.timeout_s * 1e9)
         self.outcome: asyncio.Future[None] = self.loop.create_future()
-        self._timeout_ns = round(rules.timeout_s * 1e9)
-        self._sweep_s = max(min(rules.timeout_s / 20, SWEEP_S), 0.001)
+        self._ending = False
+        self._stopped = False
+        self._outstanding = 0
         self._connecting = 0
         self._all_connected: asyncio.Future[None] | None = None
+        self._watch = Watch(self)
 
     # The stretches of a turn
 
     async def prepare(self) -> None:
         """Open all connections, before the clock starts. One that cannot be opened keeps its reason."""
         self.pool.begin(self)
+        if self._stopped:
+            return
         shut = [lane for lane in self.pool.lanes if lane.connection is None]
         for lane in shut:
             self.tally.reopened += lane.kept
@@ -83,28 +67,49 @@ class Turn(ABC):
             for lane in shut:
                 if lane.attempt is not None:
                     lane.cancel()
-                    lane.failure = self._too_slow()
+                    lane.failure = self.too_slow()
 
     async def run(self, start_ns: int = 0) -> None:
         """Load until the time is up and the end is settled. With `start_ns`, begin at that instant."""
         while (wait_ns := start_ns - monotonic_ns()) > 0:  # noqa: ASYNC110 - a clock, no event
             await asyncio.sleep(max(wait_ns - SPIN_NS, 0) / 1e9)
         self.running = True
-        self.started_ns = self.last_ns = monotonic_ns()
-        self.end_ns = self.started_ns + self.rules.window_ns
-        self.begin()
+        self.started_ns = self.last_ns = self.end_ns = monotonic_ns()
+        if not self._stopped:
+            self.end_ns += self.rules.window_ns
+            self.begin()
         self._await_end()
-        self._sweep()
+        self._watch.begin()
         try:
             await self.outcome
         finally:
             self.running = False
             self.pool.settle()
+        self.tally.close_last_interval(self.elapsed_s, self.sent)
+
+    def stop(self, end_ns: int = 0) -> None:
+        """End before the time is up: at the instant `end_ns`, or now if that is past. One that has not begun ends as
+        soon as it begins."""
+        end_ns = max(end_ns, monotonic_ns())
+        if self._all_connected is not None and not self._all_connected.done():
+            self._all_connected.set_result(None)
+        if not self.started_ns:
+            self._stopped = True
+        elif end_ns < self.end_ns:
+            self._stopped = True
+            self.end_ns = end_ns
+            self.until_ns = min(self.until_ns, end_ns)
+            self._await_end()
 
     @property
     def elapsed_s(self) -> float:
         """With drain, from first send to last outcome; else the planned window."""
-        return (self.last_ns - self.started_ns) / 1e9 if self.rules.drain else self.rules.order.seconds
+        return (self.last_ns - self.started_ns) / 1e9 if self.rules.drain else self.window_s
+
+    @property
+    def window_s(self) -> float:
+        """How long requests were sent: as planned, unless the turn was stopped."""
+        return (self.end_ns - self.started_ns) / 1e9 if self._stopped else self.rules.order.seconds
 
     def ledger(self) -> Ledger:
         """What became of every request."""
@@ -154,12 +159,12 @@ class Turn(ABC):
             return
         if connection.last_ns:
             self.take_back(connection)
-            self._error(ErrorKind.SURPLUS, connection.last_ns, connection.explain(ErrorKind.SURPLUS))
+            self.tally.error(ErrorKind.SURPLUS, connection.last_ns, connection.explain(ErrorKind.SURPLUS))
         self.idle_lost(lane, connection)
 
     def verdict(self, connection: Connection, kind: ErrorKind | None, now: int) -> ErrorKind | None:
         """An outcome in view of the deadline: whatever comes after it is a timeout. Notes the first error."""
-        kind = ErrorKind.TIMEOUT if now - connection.sent_ns > self._timeout_ns else kind
+        kind = ErrorKind.TIMEOUT if now - connection.sent_ns > self.timeout_ns else kind
         if kind is not None and not self.tally.first_error:
             self.tally.first_error = connection.explain(kind)
         return kind
@@ -210,24 +215,18 @@ class Turn(ABC):
         if kind is None:
             self.record(latency_ns)
         else:
-            self._error(kind, latency_ns)
-
-    def _error(self, kind: ErrorKind, latency_ns: int, reason: str = "") -> None:
-        tally = self.tally
-        tally.errors[kind] += 1
-        tally.error_times.waiting.append(latency_ns)
-        if reason and not tally.first_error:
-            tally.first_error = reason
+            self.tally.error(kind, latency_ns)
 
     def _no_connection_error(self, lane: Lane) -> None:
         """Book an attempt to connect as a request that was sent and failed."""
         now = self.last_ns = monotonic_ns()
         if not lane.owed:
             self.sent += 1
-        self._error(ErrorKind.CONNECT, now - lane.since_ns, lane.failure or "the connection did not last")
+        self.tally.error(ErrorKind.CONNECT, now - lane.since_ns, lane.failure or "the connection did not last")
         lane.owed = False
 
-    def _too_slow(self) -> str:
+    def too_slow(self) -> str:
+        """Why a connection was given up."""
         return f"no connection to {self.pool.endpoint.host}:{self.pool.endpoint.port} within {self.rules.timeout_s:g} s"
 
     # Time
@@ -235,7 +234,8 @@ class Turn(ABC):
     def _await_end(self) -> None:
         left_ns = self.end_ns - monotonic_ns()
         if left_ns <= 0:
-            self._end()
+            # Once round the loop first: an answer that is here and was not yet looked at is none that was not given.
+            self.loop.call_soon(self.loop.call_soon, self._end)
         elif left_ns > SPIN_NS:
             self.loop.call_later((left_ns - SPIN_NS / 2) / 1e9, self._await_end)
         else:
@@ -243,13 +243,16 @@ class Turn(ABC):
 
     def _end(self) -> None:
         """The time is up: whoever only tries to connect rests, and what is in flight is waited for, or is not."""
-        if not self.running:
+        if not self.running or self._ending:
             return
+        now = monotonic_ns()
         for lane in self.pool.lanes:
             if not lane.owed:
                 lane.cancel()
             if not self.rules.drain and lane.in_flight:
-                self.tally.in_flight += 1
+                since_ns = lane.waiting_since_ns
+                self.tally.unanswered(now, since_ns, lane.due_ns)
+                self.tally.waiting_ns = max(self.tally.waiting_ns, now - since_ns)
                 lane.owed = False
                 lane.cancel()
                 lane.drop()
@@ -269,31 +272,5 @@ class Turn(ABC):
 
     def _one_connected(self) -> None:
         self._connecting -= 1
-        if self._connecting == 0 and self._all_connected is not None:
+        if self._connecting == 0 and self._all_connected is not None and not self._all_connected.done():
             self._all_connected.set_result(None)
-
-    def _sweep(self) -> None:
-        """Fire the deadlines, and bin latencies. One pass over all lanes is cheaper than a timer for each request."""
-        if not self.running:
-            return
-        now = monotonic_ns()
-        limit_ns = now - self._timeout_ns
-        oldest_ns = now
-        for lane in self.pool.lanes:
-            connection = lane.connection
-            if connection is not None and connection.sent_ns:
-                if connection.sent_ns < limit_ns:
-                    self.settle(lane, connection, self.verdict(connection, ErrorKind.TIMEOUT, now), now)
-                else:
-                    oldest_ns = min(oldest_ns, connection.sent_ns)
-            elif lane.attempt is not None:
-                if lane.since_ns < limit_ns:
-                    lane.cancel()
-                    self.connect_failed(lane, self._too_slow())
-                else:
-                    oldest_ns = min(oldest_ns, lane.since_ns)
-        if self.until_ns:
-            # Before the next deadline no answer is late, so that connections need not look.
-            self.until_ns = min(self.end_ns, oldest_ns + self._timeout_ns)
-        self.tally.flush_if_many()
-        self.loop.call_later(self._sweep_s, self._sweep)

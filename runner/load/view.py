@@ -1,30 +1,44 @@
 """How ``bench load`` shows its outcome to a person."""
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ...results.records import Severity
-from .outcome import PERCENTILES, LoadOutcome, table_ms
+from .outcome import LoadOutcome
+from .percentiles import Percentiles
+
+BARS = "▁▂▃▄▅▆▇█"
+NOTHING = "·"
+WIDEST = 60
 
 
 def outcome_view(outcome: LoadOutcome) -> RenderableType:
-    """Throughput first, then whether to believe it, then latencies and the ledger."""
-    arrival = outcome.arrival
-    how = f"{arrival.connections} connections"
-    if arrival.rate_rps:
-        how = f"{arrival.rate_rps:g} requests/s planned, at most {arrival.connections} in flight"
+    """Throughput first, then whether to believe it, its course, latencies and the ledger."""
     parts: list[RenderableType] = [
-        Text.assemble((outcome.url, "bold"), f"  {how}, {outcome.planned_s:g} s"),
+        Text.assemble((outcome.url, "bold"), f"  {_how(outcome)}"),
         Text(""),
         _headline(outcome),
         *_problem_lines(outcome),
+        *_course(outcome),
         Text(""),
         _latency_table(outcome),
         Text(""),
         _ledger_line(outcome),
     ]
     return Group(*parts)
+
+
+def _how(outcome: LoadOutcome) -> str:
+    arrival = outcome.arrival
+    how = f"{arrival.connections} connections"
+    if arrival.rate_rps:
+        how = f"{arrival.rate_rps:g} requests/s planned, at most {arrival.connections} in flight"
+    if outcome.interrupted:
+        return f"{how}, interrupted after {outcome.turn.elapsed_s:.1f} s of {outcome.planned_s:g} s"
+    return f"{how}, {outcome.planned_s:g} s"
 
 
 def _headline(outcome: LoadOutcome) -> Text:
@@ -43,21 +57,46 @@ def _problem_lines(outcome: LoadOutcome) -> list[Text]:
     ]
 
 
+def _course(outcome: LoadOutcome) -> list[Text]:
+    """A bar for each second, drawn from zero, and their range."""
+    seconds = outcome.seconds
+    if len(seconds) < 2 or not outcome.turn.ledger.ok:
+        return []
+    size = -(-len(seconds) // WIDEST)
+    groups = [seconds[at : at + size] for at in range(0, len(seconds), size)]
+    rates = [sum(part.ok for part in group) / sum(part.length_s for part in group) for group in groups]
+    each = "each second" if size == 1 else f"each {size} s"
+    return [Text(f"{each}  {_bars(rates)}  {min(rates):,.0f} to {max(rates):,.0f}/s")]
+
+
+def _bars(rates: Sequence[float]) -> str:
+    top = max(rates)
+    return "".join(BARS[min(int(rate / top * len(BARS)), len(BARS) - 1)] if rate else NOTHING for rate in rates)
+
+
 def _latency_table(outcome: LoadOutcome) -> Table:
-    turn = outcome.turn
-    columns = {"service time": turn.service_time, "response time": turn.response_time, "sent late": turn.schedule_lag}
-    shown = {title: table_ms(times) for title, times in columns.items() if times is not None}
+    columns = {
+        "service time": outcome.service_time,
+        "response time": outcome.response_time,
+        "sent late": outcome.schedule_lag,
+    }
+    shown = {title: figures for title, figures in columns.items() if figures is not None}
     table = Table(box=None, pad_edge=False)
     table.add_column("ms")
     for title in shown:
         table.add_column(title, justify="right")
-    for name in (*PERCENTILES, "max"):
-        table.add_row(name, *(_milliseconds(figures[name]) for figures in shown.values()))
+    for name in outcome.service_time.known_ms:
+        table.add_row(name, *(_milliseconds(figures, name) for figures in shown.values()))
     return table
 
 
-def _milliseconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.3f}" if value < 10 else f"{value:,.1f}"
+def _milliseconds(figures: Percentiles, name: str) -> str:
+    value_ms, prefix = figures.known_ms[name], ""
+    if value_ms is None and name in figures.at_least_ms:
+        value_ms, prefix = figures.at_least_ms[name], "≥ "
+    if value_ms is None:
+        return "–"
+    return prefix + (f"{value_ms:,.3f}" if value_ms < 10 else f"{value_ms:,.1f}")
 
 
 def _ledger_line(outcome: LoadOutcome) -> Text:
@@ -67,4 +106,4 @@ def _ledger_line(outcome: LoadOutcome) -> Text:
     if ledger.dropped:
         counts.append(f"dropped {ledger.dropped:,}")
     counts.append(f"unanswered at the end {ledger.in_flight:,}")
-    return Text(", ".join(counts) + f"; load side at {outcome.cpu_share:.0%} CPU")
+    return Text(", ".join(counts) + f"; load side at {outcome.generator.in_words}")

@@ -1,13 +1,33 @@
 """What crosses between processes: one JSON document per line. Bytes travel as base64, so any request survives."""
 
 import base64
+import functools
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ...results.errors import LoadError
 from ...results.histogram import Histogram
 from ...results.ledger import Ledger
-from .orders import Arrival, Block, BlockReport, Endpoint, Expectation, Json, TurnOrder, TurnReport
+from .orders import Arrival, Block, BlockReport, Endpoint, Expectation, Interval, Json, TurnOrder, TurnReport
+
+Record = TypeVar("Record")
+SHOWN_CHARACTERS = 200
+# What a document that lacks something, or has something else in its place, makes the code here raise.
+DAMAGE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+
+
+def _or_load_error(decode: Callable[[Json], Record]) -> Callable[[Json], Record]:
+    """A message that arrived damaged is a failure of the load side like any other."""
+
+    @functools.wraps(decode)
+    def decode_whole(data: Json) -> Record:
+        try:
+            return decode(data)
+        except DAMAGE as error:
+            raise LoadError(f"a message of the load side is damaged: {error!r}"[:SHOWN_CHARACTERS]) from error
+
+    return decode_whole
 
 
 def dump_line(document: Json) -> bytes:
@@ -19,7 +39,7 @@ def load_line(line: bytes) -> dict[str, Any]:
     """The document of a line. Raises LoadError when it is none."""
     try:
         document = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LoadError(f"a line from a load process is not JSON: {line[:80]!r}") from error
     if not isinstance(document, dict):
         raise LoadError(f"a line from a load process is no document: {line[:80]!r}")
@@ -37,8 +57,9 @@ def encode_order(order: TurnOrder) -> dict[str, Any]:
     }
 
 
+@_or_load_error
 def decode_order(data: Json) -> TurnOrder:
-    """The order that `encode_order` wrote."""
+    """The order that `encode_order` wrote. Raises LoadError for what is none."""
     return TurnOrder(data["endpoint"], data["seconds"], data["round"], data["position"], data["warmup"])
 
 
@@ -59,8 +80,9 @@ def encode_block(block: Block) -> dict[str, Any]:
     }
 
 
+@_or_load_error
 def decode_block(data: Json) -> Block:
-    """The block that `encode_block` wrote."""
+    """The block that `encode_block` wrote. Raises LoadError for what is none."""
     return Block(
         id=data["id"],
         endpoints=tuple(_decode_endpoint(endpoint) for endpoint in data["endpoints"]),
@@ -88,11 +110,16 @@ def encode_turn(report: TurnReport) -> dict[str, Any]:
         "connects": report.connects,
         "reopened": report.reopened,
         "first_error": report.first_error,
+        "waiting_s": report.waiting_s,
+        "service_so_far": report.service_so_far.to_dict(),
+        "response_so_far": _encode_maybe(report.response_so_far),
+        "intervals": [[part.until_s, part.sent, part.ok, part.errors] for part in report.intervals],
     }
 
 
+@_or_load_error
 def decode_turn(data: Json) -> TurnReport:
-    """The report that `encode_turn` wrote."""
+    """The report that `encode_turn` wrote. Raises LoadError for what is none."""
     return TurnReport(
         order=decode_order(data["order"]),
         started_ns=data["started_ns"],
@@ -107,6 +134,10 @@ def decode_turn(data: Json) -> TurnReport:
         connects=data["connects"],
         reopened=data["reopened"],
         first_error=data["first_error"],
+        waiting_s=data["waiting_s"],
+        service_so_far=Histogram.from_dict(data["service_so_far"]),
+        response_so_far=_decode_maybe(data["response_so_far"]),
+        intervals=tuple(Interval(*part) for part in data["intervals"]),
     )
 
 
@@ -117,16 +148,21 @@ def encode_report(report: BlockReport) -> dict[str, Any]:
         "turns": [encode_turn(turn) for turn in report.turns],
         "locust_requests": report.locust_requests,
         "locust_failures": report.locust_failures,
+        "notes": list(report.notes),
+        "paused_s": report.paused_s,
     }
 
 
+@_or_load_error
 def decode_report(data: Json) -> BlockReport:
-    """The report that `encode_report` wrote."""
+    """The report that `encode_report` wrote. Raises LoadError for what is none."""
     return BlockReport(
         id=data["id"],
         turns=tuple(decode_turn(turn) for turn in data["turns"]),
         locust_requests=data["locust_requests"],
         locust_failures=data["locust_failures"],
+        notes=tuple(data["notes"]),
+        paused_s=data["paused_s"],
     )
 
 

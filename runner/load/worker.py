@@ -14,6 +14,7 @@ from .engine import Share
 from .gate import WorkerGate
 from .locust_side import LoadProcess
 from .processor import allow_many_files, pin
+from .sealed import SealedWorker
 
 
 def main() -> None:
@@ -24,13 +25,14 @@ def main() -> None:
     gate.watch()
     pin(told["cores"])
     allow_many_files()
-    process = LoadProcess(told["token"], Share(told["index"], told["of"]), gate)
+    process = LoadProcess(Share(told["index"], told["of"]), gate)
+    gate.stop = process.stop
     environment = process.environment()
     # With options given, Locust reads no configuration files of whatever folder this is.
     environment.parsed_options = argparse.Namespace(web_base_path="")
-    runner = environment.create_worker_runner("127.0.0.1", told["port"])
+    runner = SealedWorker(environment, told["port"], bytes.fromhex(told["key"]), told["name"], process.rejections)
     process.listen(runner)
-    gate.say({"client": runner.client_id})
+    gate.say({"joined": runner.client_id})
     gc.collect()
     gc.freeze()
     runner.greenlet.join()

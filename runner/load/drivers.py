@@ -1,0 +1,45 @@
+"""Which program sends the requests: our engine under Locust's direction, or Locust's own clients."""
+
+import os
+from enum import StrEnum
+
+from ...results.errors import UsageError
+from ..machine import installed_versions
+from .ceilings import CeilingCache, here
+
+SKIP_PATCH = "LOCUST_SKIP_MONKEY_PATCH"
+
+
+class LoadDriver(StrEnum):
+    """What sends the requests: our `engine`, or plain `locust` with its own HTTP client."""
+
+    ENGINE = "engine"
+    LOCUST = "locust"
+
+    @property
+    def module(self) -> str:
+        """What the driver process runs."""
+        return "sgibench.runner.load.driver" if self is LoadDriver.ENGINE else "sgibench.runner.load.plain.driver"
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the driver process: the engine's Locust leaves the standard library as it is."""
+        kept = {name: value for name, value in os.environ.items() if name != SKIP_PATCH}
+        return {**kept, SKIP_PATCH: "1"} if self is LoadDriver.ENGINE else kept
+
+    def ceilings(self) -> CeilingCache:
+        """Its ceilings, apart from the other's."""
+        if self is LoadDriver.ENGINE:
+            return CeilingCache()
+        return CeilingCache(surroundings={**here(), "driver": self.value, **installed_versions(("geventhttpclient",))})
+
+    def check(self, processes: int, rate_rps: float = 0.0) -> None:
+        """Raise UsageError for what this driver cannot do."""
+        if self is LoadDriver.ENGINE:
+            return
+        if rate_rps:
+            raise UsageError("Locust has no open loop", "leave out --rate, or use --driver engine")
+        if processes > 1:
+            raise UsageError(
+                f"plain Locust drives with one process here, not with {processes}",
+                "leave out --processes, or use --driver engine",
+            )

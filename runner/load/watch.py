@@ -1,0 +1,65 @@
+"""What a turn looks at a few times a second: deadlines, latencies to bin, and seconds that are over."""
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from ...results.ledger import ErrorKind
+
+if TYPE_CHECKING:
+    from .turn import Turn
+
+SWEEP_S = 0.05
+INTERVAL_NS = 1_000_000_000
+INTERVALS_FROM_S = 2.0
+
+
+class Watch:
+    """One pass over all lanes is cheaper than a timer for each request."""
+
+    __slots__ = ("_every_s", "_interval_end_ns", "_turn")
+
+    def __init__(self, turn: "Turn") -> None:
+        self._turn = turn
+        self._every_s = max(min(turn.rules.timeout_s / 20, SWEEP_S), 0.001)
+        self._interval_end_ns = 0
+
+    def begin(self) -> None:
+        """The clock has started."""
+        self._interval_end_ns = self._turn.started_ns + INTERVAL_NS
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Look at everything, and again a little later."""
+        turn = self._turn
+        if not turn.running:
+            return
+        now = monotonic_ns()
+        oldest_ns = self._fire_deadlines(now)
+        if turn.until_ns:
+            # Before the next deadline no answer is late, so that connections need not look.
+            turn.until_ns = min(turn.end_ns, oldest_ns + turn.timeout_ns)
+        turn.tally.flush_if_many()
+        if now >= self._interval_end_ns and turn.rules.order.seconds >= INTERVALS_FROM_S and now < turn.end_ns:
+            turn.tally.close_interval((now - turn.started_ns) / 1e9, turn.sent)
+            self._interval_end_ns += (1 + (now - self._interval_end_ns) // INTERVAL_NS) * INTERVAL_NS
+        turn.loop.call_later(self._every_s, self.sweep)
+
+    def _fire_deadlines(self, now: int) -> int:
+        """Settle what is overdue; since when the oldest of the others has waited."""
+        turn = self._turn
+        limit_ns = now - turn.timeout_ns
+        oldest_ns = now
+        for lane in turn.pool.lanes:
+            connection = lane.connection
+            if connection is not None and connection.sent_ns:
+                if connection.sent_ns < limit_ns:
+                    turn.settle(lane, connection, turn.verdict(connection, ErrorKind.TIMEOUT, now), now)
+                else:
+                    oldest_ns = min(oldest_ns, connection.sent_ns)
+            elif lane.attempt is not None:
+                if lane.since_ns < limit_ns:
+                    lane.cancel()
+                    turn.connect_failed(lane, turn.too_slow())
+                else:
+                    oldest_ns = min(oldest_ns, lane.since_ns)
+        return oldest_ns
