@@ -8,6 +8,7 @@ from typing import Any
 
 from sgibench.results.comparison import verdict
 from sgibench.results.estimate import Estimate, from_epochs, mean_estimate
+from sgibench.results.generator import Generator
 from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, Manifest, Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo
 from sgibench.results.summary import Comparison, Memory, MemorySlope, Metric, Result, Summary
@@ -161,6 +162,7 @@ def result_of(
             from_epochs([peak * noise.lognormvariate(0, 0.004) for _ in rates]),
             "pss",
         ),
+        generator=Generator(0.21, 61_000.0, 0.17),
         ledger=Ledger(scheduled=ok, sent=ok, ok=ok),
         spectrum=spectrum,
         epoch_throughput_rps=tuple(enumerate(rates, start=1)),

@@ -1,6 +1,7 @@
 """Records come back from JSON as they went."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ TRIALS = st.builds(
     context_switches=st.none() | COUNT,
     problems=some(PROBLEMS),
     first_error=TEXT,
+    ceiling_rps=st.none() | FINITE,
 )
 TARGETS = st.builds(
     TargetInfo,
@@ -106,7 +108,14 @@ def test_a_manifest_survives_json(manifest: Manifest) -> None:
     assert manifest_from_dict(json.loads(json.dumps(manifest_to_dict(manifest)))) == manifest
 
 
-@pytest.mark.parametrize("key", [key for key in trial_to_dict(steady_trial(100)) if key != "schema_version"])
+def test_a_trial_from_before_there_were_ceilings_has_none() -> None:
+    trial = replace(steady_trial(100), ceiling_rps=50_000.0)
+    data = trial_to_dict(trial)
+    assert data.pop("ceiling_rps") == 50_000.0
+    assert trial_from_dict(data) == replace(trial, ceiling_rps=None)
+
+
+@pytest.mark.parametrize("key", [key for key in trial_to_dict(steady_trial(100)) if key != "ceiling_rps"])
 def test_a_trial_that_lacks_a_key_is_not_one(key: str) -> None:
     data = trial_to_dict(steady_trial(100))
     del data[key]

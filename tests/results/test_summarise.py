@@ -192,6 +192,58 @@ def test_a_launch_that_was_invalid_otherwise_is_not_in_a_lower_bound() -> None:
     assert [epoch for epoch, _ in result.epoch_throughput_rps] == [1, 2]
 
 
+def test_the_load_side_is_told_as_it_was_in_the_launch_that_came_nearest() -> None:
+    trials = [
+        replace(trial([turn(100, load_cpu_s=cpu_s)], A, epoch), ceiling_rps=10_000.0)
+        for epoch, cpu_s in ((1, 0.02), (2, 0.03), (3, 0.01))
+    ]
+    summary = summarise(run(trials))
+    shown = summary.to_dict()["results"][0]["generator"]
+    assert shown == {
+        "cpu_share": pytest.approx(0.6),
+        "ceiling_rps": 10_000.0,
+        "ceiling_share": pytest.approx(0.2),
+        "schedule_lag_ms": None,
+    }
+    assert of(summary, A).valid
+
+
+def test_without_a_ceiling_there_is_no_share_of_one() -> None:
+    shown = of(summarise(run(three_epochs({A: 1000.0}))), A).generator
+    assert shown.cpu_share > 0
+    assert (shown.ceiling_rps, shown.ceiling_share) == (None, None)
+
+
+def test_a_paced_result_near_the_ceiling_is_a_lower_bound_and_compared_with_nothing() -> None:
+    level = Level(8, 1000.0)
+    paced = ScenarioInfo("paced", "a rate", "GET", "/json", (level,))
+    trials = [
+        replace(
+            trial(
+                [turn(1000, elapsed_s=1.0)],
+                target,
+                epoch,
+                scenario="paced",
+                level=level,
+                service_us=[3000] * 1000,
+                response_us=[3000] * 1000,
+                lag_us=[100] * 1000,
+            ),
+            ceiling_rps=ceiling_rps,
+        )
+        for epoch in (1, 2)
+        for target, ceiling_rps in ((A, 50_000.0), (B, 1_100.0))
+    ]
+    # What a turn's requests cost would raise the ceiling: an open loop spins, and shows nothing of that.
+    trials = [replace(each, turns=(replace(each.turns[0], load_cpu_s=1.0),)) for each in trials]
+    summary = summarise(run(trials, manifest((A, B), (paced,))))
+    assert of(summary, B).at_least
+    assert not of(summary, A).at_least
+    assert summary.comparisons == summary.leads == ()
+    lag = summary.to_dict()["results"][0]["generator"]["schedule_lag_ms"]
+    assert lag["p50"]["value"] == pytest.approx(0.1, rel=0.01)
+
+
 def test_an_overloaded_target_keeps_its_figure_and_its_rank() -> None:
     level = Level(8, 1000.0)
     paced = ScenarioInfo("paced", "a rate", "GET", "/json", (level,))

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgibench.results.generator import Generator
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
-from sgibench.results.validity import judge, load_cpu_share
+from sgibench.results.validity import generator_of, judge, pause_findings
 
 from .builders import JSON, ledger, problem, target_info, trial, turn
 
@@ -37,13 +38,19 @@ HEALTHY = {
     "a wait on two slots: the others queue": (waits(39, 256.0), 2, WAIT),
     "a timer a little early": (waits(200, 48.6), None, WAIT),
     "open loop": (paced(ledger(200)), None, JSON),
-    "open loop, too few to tell a lag": (paced(ledger(200), lag_ms=40, lag_count=999), None, JSON),
+    "open loop, too few to tell a lag": (paced(ledger(200), lag_ms=40, lag_count=19), None, JSON),
     "open loop, answers of the drain count": (paced(ledger(100), response_ms=400), None, JSON),
     "open loop, a lag below a fifth of the response time": (paced(ledger(200), lag_ms=9, response_ms=50), None, JSON),
     "open loop, a lag below a millisecond": (paced(ledger(200), lag_ms=0.9, response_ms=1.5), None, JSON),
     "open loop, one in a hundred dropped": (paced(ledger(990, dropped=10)), None, JSON),
     "open loop, nothing known of its lag": (replace(paced(ledger(200)), schedule_lag=None), None, JSON),
     "open loop, no response time": (replace(paced(ledger(200), lag_ms=50), response_time=None), None, JSON),
+    "a ceiling from a slow moment of the machine": (
+        replace(trial([turn(100, number, load_cpu_s=0.04) for number in range(5)]), ceiling_rps=1500.0),
+        None,
+        JSON,
+    ),
+    "open loop, far below its ceiling": (replace(paced(ledger(200)), ceiling_rps=20_000.0), None, JSON),
     "open loop, the load process spinning": (
         replace(paced(ledger(200)), turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0),)),
         None,
@@ -99,7 +106,15 @@ FAULTS = {
         JSON,
         ProblemCode.GENERATOR_LIMITED,
         INVALID,
-        "used, or waited for, 88% of its core",
+        "used, or waited for, 88% of its CPU",
+    ),
+    "open loop near its ceiling": (
+        replace(paced(ledger(200)), ceiling_rps=230.0, turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0),)),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "at 87% of the 230 requests/s that it can do at best here",
     ),
     "dropped": (
         paced(ledger(980, dropped=20)),
@@ -116,6 +131,22 @@ FAULTS = {
         ProblemCode.GENERATOR_LIMITED,
         INVALID,
         "12.0 ms (p99) after their planned instant, of 200.1 ms in all",
+    ),
+    "late, in fewer requests than a p99 takes": (
+        paced(ledger(200), lag_ms=12, response_ms=200, lag_count=999),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "12.0 ms (p90) after their planned instant, of 200.1 ms in all",
+    ),
+    "late, in so few that only their median tells": (
+        paced(ledger(200), lag_ms=12, response_ms=200, lag_count=20),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "12.0 ms (p50) after their planned instant, of 200.1 ms in all",
     ),
     "a little late, which is much of a short response": (
         paced(ledger(200), lag_ms=1.2, response_ms=5),
@@ -197,8 +228,41 @@ def test_a_wait_longer_than_a_bucket_is_fine_is_not_called_too_soon() -> None:
 
 
 def test_the_load_process_share_of_a_trial_without_time_is_zero() -> None:
-    assert load_cpu_share(trial([])) == 0
-    assert load_cpu_share(trial([turn(1, load_cpu_s=0.01), turn(1, load_cpu_s=0.03)])) == pytest.approx(0.4)
+    assert generator_of(replace(trial([]), ceiling_rps=1000.0)) == Generator(0.0)
+    shown = generator_of(trial([turn(1, load_cpu_s=0.01), turn(1, load_cpu_s=0.03)]))
+    assert shown.cpu_share == pytest.approx(0.4)
+    assert (shown.ceiling_rps, shown.ceiling_share) == (None, None)
+
+
+def test_the_share_of_the_ceiling_is_the_rate_over_it() -> None:
+    """100 answers in each 50 ms, of which the load process used 10 ms: it may do 10,000/s at that price."""
+    calm = trial([turn(100, number, load_cpu_s=0.01) for number in range(5)])
+    shown = generator_of(replace(calm, ceiling_rps=40_000.0))
+    assert shown.ceiling_rps == 40_000.0
+    assert shown.ceiling_share == pytest.approx(0.05)
+    raised = generator_of(replace(calm, ceiling_rps=4_000.0))
+    assert raised.ceiling_rps == pytest.approx(10_000)
+    assert raised.ceiling_share == pytest.approx(raised.cpu_share)
+
+
+def test_on_a_core_that_is_shared_the_ceiling_tells_what_the_cpu_cannot() -> None:
+    waiting = trial([turn(100, number, load_cpu_s=0.05) for number in range(5)])
+    assert judge(replace(waiting, ceiling_rps=4_000.0), target_info(), JSON, shared_core=True) == ()
+    (found,) = judge(replace(waiting, ceiling_rps=2_100.0), target_info(), JSON, shared_core=True)
+    assert found.code is ProblemCode.GENERATOR_LIMITED
+    assert "at 95% of the 2,100 requests/s" in found.message
+
+
+SECONDS = st.just(0.0) | st.floats(1e-6, 100)
+
+
+@given(st.integers(0, 10**6), SECONDS, SECONDS, st.none() | st.floats(0, 1e9))
+def test_the_share_of_a_ceiling_is_never_above_that_of_the_cpu(
+    ok: int, elapsed_s: float, load_cpu_s: float, calibrated_rps: float | None
+) -> None:
+    shown = Generator.of(ok, elapsed_s, load_cpu_s, calibrated_rps)
+    if shown.ceiling_share is not None and load_cpu_s > 0:
+        assert 0 <= shown.ceiling_share <= shown.cpu_share * (1 + 1e-9)
 
 
 @st.composite
@@ -233,3 +297,21 @@ def test_what_physics_allows_is_never_called_impossible(made: tuple[Trial, Targe
     codes = {found.code for found in judge(*made)}
     assert ProblemCode.IMPOSSIBLE not in codes
     assert ProblemCode.LEDGER_UNBALANCED not in codes
+
+
+@pytest.mark.parametrize(
+    ("paused_s", "planned_s", "told"),
+    [
+        (0.4, 1.0, False),  # a machine with much else to do
+        (0.6, 1.0, True),
+        (0.6, 30.0, False),
+        (1.6, 30.0, True),
+        (2.1, 3600.0, True),
+    ],
+)
+def test_a_load_process_that_stood_still_is_told_by_its_share_of_a_turn_and_beyond_two_seconds_in_any(
+    paused_s: float, planned_s: float, told: bool
+) -> None:
+    found = list(pause_findings(paused_s, planned_s))
+    assert [(code, severity) for code, _, severity in found] == [(ProblemCode.GENERATOR_LIMITED, INVALID)] * told
+    assert all(f"did not run for {paused_s} s" in message for _, message, _ in found)

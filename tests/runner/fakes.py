@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,30 @@ class FakeLoad:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+@dataclass
+class FakeCalibrator:
+    """Knows every ceiling after a second, and some from before. `fails_at` is a number of connections."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+    known: tuple[int, ...] = ()
+    fails_at: int = 0
+    asked: list[int] = field(default_factory=list)
+    closed: int = 0
+
+    def needs_s(self, levels: Iterable[int]) -> float:
+        return float(len(set(levels) - set(self.known)))
+
+    def ceiling_rps(self, connections: int) -> float:
+        self.asked.append(connections)
+        self.clock.now += self.needs_s([connections])
+        if connections == self.fails_at:
+            raise LoadError("the null server did not start")
+        return 10_000.0 * connections
+
+    def close(self) -> None:
+        self.closed += 1
 
 
 @dataclass

@@ -1,11 +1,13 @@
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sgibench.results.records import Level, ProblemCode, Trial
 from sgibench.runner.epoch import Epoch, EpochResult, Instruments
+from sgibench.runner.load.orders import Block, BlockReport, TurnListener
 from sgibench.runner.plan import Piece
 from sgibench.runner.turns import request_bytes, shuffled_turns
 from sgibench.scenarios.model import Load, Request, Scenario
@@ -100,6 +102,26 @@ def test_a_target_that_answers_wrongly_is_not_measured() -> None:
     assert {trial.target for trial in saved} == {"slow@uvicorn"}
     assert problems == [ProblemCode.WRONG_ANSWERS]
     assert all(endpoint.name == "slow@uvicorn" for block in load.blocks for endpoint in block.endpoints)
+
+
+class TroubledLoad(FakeLoad):
+    """Others send it messages in every block, and in the first it does not run for a while."""
+
+    def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+        report = super().run(block, on_turn)
+        return replace(report, notes=("rejected 3 messages",), paused_s=6.0 if len(self.blocks) == 1 else 1.0)
+
+
+def test_what_the_load_side_says_of_itself_is_told_and_a_long_pause_makes_its_piece_invalid() -> None:
+    saved, problems = run_epoch(FakeLauncher(), TroubledLoad(RATES))
+    assert problems == [ProblemCode.REJECTED_MESSAGES] * 2, "once for each piece"
+    assert [(trial.scenario, trial.valid) for trial in saved] == [
+        ("json", False),
+        ("json", False),
+        ("wait", True),
+        ("wait", True),
+    ]
+    assert [found.code for found in saved[0].problems] == [ProblemCode.GENERATOR_LIMITED]
 
 
 def test_a_target_that_dies_half_way_gets_an_invalid_trial_and_no_more_turns() -> None:

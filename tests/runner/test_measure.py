@@ -13,13 +13,23 @@ from sgibench.results.records import Level, Manifest, ProblemCode, Severity
 from sgibench.results.store import RunStore, load_run
 from sgibench.results.summarise import summarise
 from sgibench.results.summary import Metric, Verdict
-from sgibench.runner.commands.run import manifest_of
 from sgibench.runner.epoch import Instruments
 from sgibench.runner.machine import Noise
+from sgibench.runner.manifest import manifest_of
 from sgibench.runner.measure import Interrupted, Measurement, Outcome, interruptible, noise_problems
-from sgibench.runner.plan import Piece, Plan
+from sgibench.runner.plan import START_S, Piece, Plan
 
-from .fakes import JSON, FakeClock, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
+from .fakes import (
+    JSON,
+    FakeCalibrator,
+    FakeClock,
+    FakeLauncher,
+    FakeLoad,
+    FakeSampler,
+    FakeWatcher,
+    a_plan,
+    a_quiet_machine,
+)
 
 RATES = {"fast": 2000.0, "slow": 1000.0}
 
@@ -36,6 +46,7 @@ class World:
         self.launcher = FakeLauncher(self.clock)
         self.load = FakeLoad(self.rates, self.clock)
         self.watcher = FakeWatcher()
+        self.calibrator = FakeCalibrator(self.clock)
         self.store = RunStore(self.folder / "run")
 
     def manifest(self, plan: Plan) -> Manifest:
@@ -43,18 +54,25 @@ class World:
 
     def run(self, plan: Plan) -> Outcome:
         instruments = Instruments(
-            self.launcher, self.load, FakeSampler(), self.watcher, 0.0, self.clock, a_quiet_machine
+            self.launcher,
+            self.load,
+            FakeSampler(),
+            self.watcher,
+            0.0,
+            self.clock,
+            a_quiet_machine,
+            self.calibrator,
         )
         return Measurement(plan, self.manifest(plan), self.store, instruments).run()
 
 
 def test_a_run_measures_as_many_epochs_as_the_budget_holds(tmp_path: Path) -> None:
     world = World(tmp_path)
-    # One epoch: 2 s of launching, 2 x (0.4 + 0.5) s of json, 2 x 0.5 s of waiting: 4.8 s.
-    outcome = world.run(a_plan(epochs=(2, 50), budget_s=26.0))
+    # Two levels to calibrate: 2 s. One epoch: 2 s of launching, 2 x (0.4 + 0.5) s of json, 2 x 0.5 s of waiting: 4.8 s.
+    outcome = world.run(a_plan(epochs=(2, 50), budget_s=28.0))
     epochs = {trial.epoch for trial in outcome.run.trials}
     assert epochs == {1, 2, 3, 4, 5}
-    assert world.clock.now <= 26.0
+    assert world.clock.now <= 28.0
     assert world.watcher.epochs[-1][1] == 5
 
 
@@ -137,6 +155,67 @@ def test_a_target_that_never_starts_is_one_problem_not_one_per_epoch(tmp_path: P
     assert {len(block.endpoints) for block in world.load.blocks} == {1}
     assert world.launcher.launched == [2, 1, 1], "what failed once is not tried in every launch"
     assert not summarise(outcome.run).valid
+
+
+def test_the_load_side_is_calibrated_once_for_each_level_and_every_trial_has_its_ceiling(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.run(a_plan())
+    stored = load_run(world.store.folder)
+    assert {(trial.level.concurrency, trial.ceiling_rps) for trial in stored.trials} == {(4, 40_000.0), (8, 80_000.0)}
+    assert world.calibrator.asked == [4, 8]
+    assert world.calibrator.closed == 1, "the null server is gone before anything is launched"
+    assert world.watcher.phases[:2] == [
+        "calibrating the load side, 4 connections",
+        "calibrating the load side, 8 connections",
+    ]
+    shown = summarise(stored).to_dict()["results"][0]["generator"]
+    assert shown["ceiling_share"] == pytest.approx(2000 / 80_000, rel=0.01)
+
+
+def test_a_known_ceiling_is_not_announced(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.calibrator.known = (8,)
+    outcome = world.run(a_plan())
+    assert [phase for phase in world.watcher.phases if "calibrating" in phase] == [
+        "calibrating the load side, 4 connections"
+    ]
+    assert {trial.ceiling_rps for trial in outcome.run.trials} == {40_000.0, 80_000.0}
+
+
+def test_a_calibration_that_fails_is_a_warning_and_the_run_goes_on(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.calibrator.fails_at = 8
+    outcome = world.run(a_plan(pieces=[Piece(JSON, Level(8), 0.5)]))
+    (problem,) = outcome.run.manifest.problems
+    assert (problem.code, problem.severity) == (ProblemCode.UNCALIBRATED, Severity.WARNING)
+    assert "for a concurrency of 8 (the null server did not start)" in problem.message
+    assert {trial.ceiling_rps for trial in outcome.run.trials} == {None}
+    assert summarise(outcome.run).valid
+    assert world.calibrator.closed == 1
+
+
+def test_a_budget_that_only_just_holds_the_epochs_has_no_time_to_calibrate(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    plan = a_plan(epochs=(2, 2))
+    world.calibrator.known = (8,)
+    world.clock.now = START_S
+    outcome = world.run(a_plan(epochs=(2, 2), budget_s=plan.least_s()))
+    (problem,) = outcome.run.manifest.problems
+    assert "for a concurrency of 4 (the budget has no time for it)" in problem.message
+    assert {(trial.level.concurrency, trial.ceiling_rps) for trial in outcome.run.trials} == {(4, None), (8, 80_000.0)}
+
+
+def test_who_asks_for_exactly_so_many_epochs_gets_the_ceilings_too(tmp_path: Path) -> None:
+    outcome = World(tmp_path).run(a_plan(epochs=(1, 1), exact=True, budget_s=0.1))
+    assert None not in {trial.ceiling_rps for trial in outcome.run.trials}
+
+
+def test_a_run_in_which_nothing_starts_is_put_down_to_that_and_not_to_the_calibration(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.calibrator.fails_at = 4
+    world.launcher.failing = ("fast", "slow")
+    with pytest.raises(TargetError, match=r"fast@uvicorn exited with code 1"):
+        world.run(a_plan())
 
 
 def test_others_at_work_on_the_machine_are_a_warning_with_the_figure() -> None:

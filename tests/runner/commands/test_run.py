@@ -19,7 +19,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     """A run of two of our apps: its folder, its JSON, and what was said meanwhile."""
     folder = tmp_path_factory.mktemp("run")
     (folder / "mine.toml").write_text(SUITE)
-    done = bench("run", "mine.toml", "--seed", "7", "--output", "out", "--json", cwd=folder)
+    cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+    done = bench("run", "mine.toml", "--seed", "7", "--output", "out", "--json", cwd=folder, env=cache)
     assert done.code in (0, 3), done.err
     return folder / "out", json.loads(done.out), done.err
 
@@ -29,7 +30,8 @@ def test_the_json_holds_what_is_promised(finished: tuple[Path, dict[str, Any], s
     assert found["schema_version"] == 1
     assert found["run_id"] == "out"
     assert found["seed"] == 7
-    assert found["environment"]["packages"]["uvicorn"]
+    packages = found["environment"]["packages"]
+    assert {"uvicorn", "locust", "markupsafe"} <= packages.keys(), "all that is installed, not a chosen few"
     assert Path(found["report"]).name == "report.html"
     assert (folder.parent / found["report"]).is_file()
     assert isinstance(found["valid"], bool)
@@ -60,6 +62,22 @@ def test_every_figure_is_an_estimate_and_every_ledger_balances(finished: tuple[P
             assert estimate["n"] == 2
             assert 0 < estimate["low"] <= estimate["value"] <= estimate["high"]
         assert result["memory_mib"]["kind"] == "pss"
+
+
+def test_every_result_says_how_near_its_ceiling_the_load_side_came(
+    finished: tuple[Path, dict[str, Any], str],
+) -> None:
+    folder, found, said = finished
+    for result in found["results"]:
+        generator = result["generator"]
+        assert generator.keys() == {"cpu_share", "ceiling_rps", "ceiling_share", "schedule_lag_ms"}
+        assert 0 < generator["ceiling_share"] <= generator["cpu_share"] * 1.001
+        assert generator["ceiling_rps"] > 1000, "any machine that can run this does more"
+        assert generator["schedule_lag_ms"] is None
+    assert [line.partition(" s  ")[2] for line in said.splitlines() if "calibrating" in line] == [
+        f"calibrating the load side, {level} connections" for level in (4, 8, 16)
+    ]
+    assert (folder.parent / "cache" / "sgibench" / "ceilings.json").is_file()
 
 
 def test_slots_bound_what_is_held_and_nothing_is_faster_than_its_wait(

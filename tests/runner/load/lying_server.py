@@ -1,6 +1,7 @@
 """A server of raw sockets that misbehaves to order, one thread for each connection."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -12,6 +13,7 @@ from types import TracebackType
 Behaviour = Callable[["Visit"], None]
 
 HELLO = b"hello"
+LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 
 
 def answer(body: bytes = HELLO, status: str = "200 OK", headers: str = "") -> bytes:
@@ -26,6 +28,7 @@ class Visit:
         self.server = server
         self.connection = connection
         self.number = number
+        self.waiting = b""  # what came behind the last message
 
     def request(self) -> bool:
         """Wait for a request; False when the client has gone."""
@@ -38,6 +41,18 @@ class Visit:
         with self.server.lock:
             self.server.requests += 1
         return True
+
+    def message(self) -> bytes:
+        """Wait for a request with its body, and not a byte more; empty when the client has gone."""
+        while (size := _whole_size(self.waiting)) == 0:
+            piece = self.connection.recv(65536)
+            if not piece:
+                return b""
+            self.waiting += piece
+        whole, self.waiting = self.waiting[:size], self.waiting[size:]
+        with self.server.lock:
+            self.server.requests += 1
+        return whole
 
     def send(self, data: bytes) -> None:
         self.connection.sendall(data)
@@ -54,14 +69,18 @@ class Visit:
 
 
 class LyingServer:
-    """Listens on a random loopback port. `requests` counts those that arrived whole, `visits` the connections."""
+    """Listens on loopback, on a random port unless told which.
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    `requests` counts those that arrived whole, `visits` the connections.
+    """
+
+    def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> None:
         self.requests = 0
         self.visits = 0
         self.lock = threading.Lock()
         self._behaviour = behaviour
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=512)
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self.port: int = self._listener.getsockname()[1]
@@ -124,6 +143,16 @@ class LyingServer:
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+
+def _whole_size(data: bytes) -> int:
+    """How long the request at the start of this is; 0 while it is not all there."""
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return 0
+    length = LENGTH.search(data, 0, end + 2)
+    size = end + 4 + (int(length[1]) if length else 0)
+    return size if len(data) >= size else 0
 
 
 # Behaviours

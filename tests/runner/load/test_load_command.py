@@ -64,11 +64,12 @@ def test_the_document_has_what_the_contract_says() -> None:
     assert seen["driver"] == "engine"
     assert seen["planned_s"] == 0.5
     assert seen["throughput_rps"] == seen["ledger"]["ok"] / 0.5
-    assert seen["service_time_ms"]["p50"] <= seen["service_time_ms"]["p90"] <= seen["service_time_ms"]["max"]
+    times_ms = seen["service_time_ms"]
+    highest_ms = seen["service_time_at_least_ms"]["max"] if times_ms["max"] is None else times_ms["max"]
+    assert times_ms["p50"] <= times_ms["p90"] <= highest_ms
     assert seen["response_time_ms"] is None
     assert seen["schedule_lag_ms"] is None
-    assert seen["generator"]["ceiling_share"] is None
-    assert seen["generator"]["cpu_share"] > 0
+    assert 0 < seen["generator"]["ceiling_share"] <= seen["generator"]["cpu_share"] * 1.001
     assert set(seen["ledger"]) == {"scheduled", "sent", "dropped", "ok", "in_flight", "errors"}
 
 
@@ -79,7 +80,7 @@ def test_an_open_loop_has_response_times_and_hides_percentiles_it_cannot_know() 
     assert seen["ledger"]["scheduled"] == 50
     assert seen["response_time_ms"]["p50"] > 0
     assert seen["response_time_ms"]["p90"] is None
-    assert seen["response_time_ms"]["max"] >= seen["response_time_ms"]["p50"]
+    assert seen["response_time_at_least_ms"].keys() <= {"max"}
     assert seen["schedule_lag_ms"]["p50"] is not None
 
 
@@ -104,7 +105,7 @@ def test_a_server_that_falls_silent_before_any_deadline_has_no_valid_figures() -
         seen = document(url, "--duration", "1s", "--timeout", "10s", "--connections", "2", code=3)
     assert sum(seen["ledger"]["errors"].values()) == 0
     assert [problem["code"] for problem in seen["problems"]] == ["stalled"]
-    assert "waiting for an answer that did not come for" in seen["problems"][0]["message"]
+    assert "waiting for an answer that did not come, for up to" in seen["problems"][0]["message"]
 
 
 def test_a_server_that_closes_each_connection_is_not_taken_for_a_silent_one() -> None:

@@ -69,3 +69,13 @@ def test_a_worker_that_says_what_nobody_understands_is_lost(side: Side, line: by
     side.workers[1].sendall(line)
     assert side.lost.get(timeout=WAIT_S) == 1
     assert side.lost.empty()
+
+
+@pytest.mark.parametrize(("worker", "turn"), [(0, 4), (0, 5), (1, 5)])
+def test_a_worker_that_is_out_of_step_is_lost(side: Side, worker: int, turn: int) -> None:
+    side.ready(0, turn=4)
+    with pytest.raises(queue.Empty):
+        side.lost.get(timeout=0.05)
+    side.ready(worker, turn=turn)
+    assert side.lost.get(timeout=WAIT_S) == worker
+    assert side.started.empty()

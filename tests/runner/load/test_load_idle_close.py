@@ -14,7 +14,8 @@ from sgibench.runner.load.closed_loop import ClosedTurn
 from sgibench.runner.load.open_loop import OpenTurn
 from sgibench.runner.load.orders import TurnOrder, TurnReport
 from sgibench.runner.load.pool import Pool
-from sgibench.runner.load.turn import Rules, Turn
+from sgibench.runner.load.rules import Rules
+from sgibench.runner.load.turn import Turn
 
 from .load_cases import Before, block, carry_out, endpoint, only_errors
 from .lying_server import LyingServer, Visit, always, answer

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sgibench.results.ledger import ErrorKind
 from sgibench.runner.load.open_loop import planned_instants
 from sgibench.runner.load.orders import TurnOrder
-from sgibench.runner.load.turn import Rules
+from sgibench.runner.load.rules import Rules
 
 from .load_cases import block, carry_out, endpoint, free_port, only_errors
 from .lying_server import LyingServer, Visit, always, answer, hang, late, once_then_close, stalling

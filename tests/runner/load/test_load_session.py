@@ -1,5 +1,6 @@
 """The load processes behind a session: Locust drives them, they live and die with the session, and their sums agree."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,10 @@ import psutil
 import pytest
 
 from sgibench.results.errors import LoadError, UsageError
-from sgibench.runner.load.orders import BlockReport, TurnOrder
+from sgibench.results.records import ProblemCode
+from sgibench.runner.load import session as session_module
+from sgibench.runner.load.orders import Arrival, BlockReport, TurnOrder
+from sgibench.runner.load.outcome import judge_load
 from sgibench.runner.load.session import LocustSession
 
 from .load_cases import block, check_books, endpoint, free_port
@@ -156,7 +160,7 @@ def test_load_processes_end_when_the_process_that_started_them_is_killed(process
     assert all_gone(tree)
 
 
-def run_and_meanwhile(session: LocustSession, action: Callable[[], None]) -> None:
+def run_and_meanwhile(session: LocustSession, action: Callable[[], None], seconds: float = 20) -> BlockReport:
     """Run a long block, and do something to the load processes when it has begun."""
     begun = threading.Event()
 
@@ -168,7 +172,7 @@ def run_and_meanwhile(session: LocustSession, action: Callable[[], None]) -> Non
     acting.start()
     try:
         with LyingServer(always(answer())) as server:
-            session.run(block(endpoint(server.port), seconds=20, turns=2), lambda order: begun.set())
+            return session.run(block(endpoint(server.port), seconds=seconds, timeout_s=20), lambda order: begun.set())
     finally:
         begun.set()
         acting.join()
@@ -191,12 +195,54 @@ def test_a_worker_that_is_killed_makes_the_block_fail_and_the_others_end() -> No
         assert all_gone(tree)
 
 
-def test_a_worker_that_is_stopped_makes_the_block_fail() -> None:
-    with LocustSession(processes=2) as session:
+def check_invalid(report: BlockReport, planned_s: float) -> None:
+    outcome = judge_load("http://x/", Arrival(2), 1, planned_s, report)
+    assert not outcome.valid
+    assert ProblemCode.GENERATOR_LIMITED in [problem.code for problem in outcome.problems]
+    assert any("did not run for" in problem.message for problem in outcome.problems)
+
+
+def stop_for(process: psutil.Process, seconds: float) -> None:
+    process.suspend()
+    time.sleep(seconds)
+    with contextlib.suppress(psutil.NoSuchProcess):  # the session did not wait for it
+        process.resume()
+
+
+@pytest.mark.parametrize(("name", "which"), [("one_process", 0), ("two_processes", 1)])
+def test_a_load_process_that_is_stopped_for_a_second_makes_a_short_block_invalid(
+    name: str, which: int, request: pytest.FixtureRequest
+) -> None:
+    session: LocustSession = request.getfixturevalue(name)
+    session.start()
+    process = load_tree(session)[which]
+    report = run_and_meanwhile(session, lambda: stop_for(process, 1), seconds=2)
+    check_invalid(report, 2)
+    with LyingServer(always(answer())) as server:
+        assert session.run(block(endpoint(server.port))).paused_s < 1
+
+
+def test_a_worker_that_is_stopped_for_six_seconds_gives_no_figure_that_counts(two_processes: LocustSession) -> None:
+    two_processes.start()
+    tree = load_tree(two_processes)
+    failures: list[str] = []
+    try:
+        check_invalid(run_and_meanwhile(two_processes, lambda: stop_for(tree[2], 6), seconds=7.5), 7.5)
+    except LoadError as error:  # Locust noticed in time
+        failures.append(error.message)
+    if failures:
+        assert failures == ["load process 1 does not answer any more"]
+        assert all_gone(tree)
+
+
+def test_a_driver_that_is_stopped_for_good_is_given_up_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "SILENT_FOR_S", 2.0)
+    monkeypatch.setattr(session_module, "GRACE_S", 0.2)
+    with LocustSession() as session:
         session.start()
         tree = load_tree(session)
-        with pytest.raises(LoadError, match="does not answer"):
-            run_and_meanwhile(session, tree[2].suspend)
+        with pytest.raises(LoadError, match="has said nothing for 2 s"):
+            run_and_meanwhile(session, tree[0].suspend)
         assert all_gone(tree)
 
 

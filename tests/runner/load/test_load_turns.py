@@ -19,7 +19,8 @@ from sgibench.runner.load.engine import Engine, Share
 from sgibench.runner.load.orders import Arrival, Endpoint, Expectation, TurnOrder
 from sgibench.runner.load.pool import Pool
 from sgibench.runner.load.processor import cpu_wait_ns
-from sgibench.runner.load.turn import Rules, Turn
+from sgibench.runner.load.rules import Rules
+from sgibench.runner.load.watch import Watch
 
 from .load_cases import HELLO_RIGHT, block, carry_out, check_books, endpoint, free_port, only_errors
 from .lying_server import HELLO, LyingServer, Visit, always, answer, hang, late, once_then_close, stalling
@@ -253,15 +254,15 @@ def test_an_answer_after_its_deadline_is_late_even_if_nobody_was_there_to_see_th
     rate_rps: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the load process could not run for a while: the answers are read before the clock is looked at."""
-    swept: set[Turn] = set()
-    sweep = Turn._sweep
+    swept: set[Watch] = set()
+    sweep = Watch.sweep
 
-    def only_once(turn: Turn) -> None:
-        if turn not in swept:
-            swept.add(turn)
-            sweep(turn)
+    def only_once(watch: Watch) -> None:
+        if watch not in swept:
+            swept.add(watch)
+            sweep(watch)
 
-    monkeypatch.setattr(Turn, "_sweep", only_once)
+    monkeypatch.setattr(Watch, "sweep", only_once)
     with LyingServer(late(answer(), 0.15)) as server:
         (report,) = carry_out(block(endpoint(server.port), seconds=0.3, timeout_s=0.1, rate_rps=rate_rps))
     assert report.ledger.ok == 0

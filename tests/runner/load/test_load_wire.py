@@ -1,6 +1,7 @@
 """What crosses between processes arrives as it was."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,16 @@ from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import ErrorKind, Ledger
 from sgibench.runner.load import wire
 from sgibench.runner.load.merge import merge_turns
-from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder, TurnReport
+from sgibench.runner.load.orders import (
+    Arrival,
+    Block,
+    BlockReport,
+    Endpoint,
+    Expectation,
+    Interval,
+    TurnOrder,
+    TurnReport,
+)
 
 A_FEW = settings(max_examples=40, deadline=None)
 COUNTS = st.integers(0, 2**40)
@@ -55,6 +65,10 @@ TURNS = st.builds(
     connects=COUNTS,
     reopened=COUNTS,
     first_error=st.text(),
+    waiting_s=SECONDS,
+    service_so_far=HISTOGRAMS,
+    response_so_far=st.none() | HISTOGRAMS,
+    intervals=st.lists(st.builds(Interval, SECONDS, COUNTS, COUNTS, COUNTS), max_size=3).map(tuple),
 )
 
 
@@ -72,7 +86,16 @@ def test_a_block_arrives_as_it_was(block: Block) -> None:
 
 
 @A_FEW
-@given(st.builds(BlockReport, COUNTS, st.lists(TURNS, max_size=3).map(tuple), COUNTS, COUNTS))
+@given(
+    st.builds(
+        BlockReport,
+        COUNTS,
+        st.lists(TURNS, max_size=3).map(tuple),
+        COUNTS,
+        COUNTS,
+        st.lists(st.text()).map(tuple),
+    )
+)
 def test_a_report_arrives_as_it_was(report: BlockReport) -> None:
     assert wire.decode_report(through_a_pipe(wire.encode_report(report))) == report
 
@@ -90,6 +113,7 @@ def test_parts_of_a_turn_add_up(parts: list[TurnReport]) -> None:
     assert whole.ledger.sent == sum(part.ledger.sent for part in parts)
     assert whole.ledger.error_count == sum(part.ledger.error_count for part in parts)
     assert whole.service_time.count == sum(part.service_time.count for part in parts)
+    assert whole.service_so_far.count == sum(part.service_so_far.count for part in parts)
     assert whole.started_ns == min(part.started_ns for part in parts)
     assert (whole.target_cpu_s is None) == any(part.target_cpu_s is None for part in parts)
 
@@ -111,7 +135,7 @@ def test_a_turn_whose_parts_took_the_planned_window_took_the_planned_window() ->
     assert merge_turns([part_of(0.3, 0, 0.3), part_of(0.3, 2_000_000, 0.3)]).elapsed_s == 0.3
 
 
-@pytest.mark.parametrize("field", ["response_time", "schedule_lag"])
+@pytest.mark.parametrize("field", ["response_time", "schedule_lag", "response_so_far"])
 @A_FEW
 @given(st.lists(TURNS, min_size=1, max_size=4))
 def test_histograms_of_the_open_loop_add_up_where_there_are_any(field: str, parts: list[TurnReport]) -> None:
@@ -119,3 +143,9 @@ def test_histograms_of_the_open_loop_add_up_where_there_are_any(field: str, part
     count: Callable[[Histogram], int] = lambda histogram: histogram.count  # noqa: E731
     whole = getattr(merge_turns(parts), field)
     assert (None if whole is None else count(whole)) == (sum(map(count, known)) if known else None)
+
+
+def test_of_several_load_processes_the_busiest_one_s_core_is_what_counts() -> None:
+    parts = [replace(part_of(1, 0, 1.0), load_cpu_s=cpu_s) for cpu_s in (0.15, 0.95)]
+    assert merge_turns(parts).load_cpu_s / len(parts) == 0.95
+    assert merge_turns(parts[:1]).load_cpu_s == 0.15

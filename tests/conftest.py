@@ -1,0 +1,18 @@
+"""What all tests have in common: what is measured while they run stays out of the user's own cache."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache directory for this session; matplotlib keeps its own, since looking for fonts takes long."""
+    patch = pytest.MonkeyPatch()
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    patch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR") or str(usual / "matplotlib"))
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
