@@ -32,7 +32,8 @@ from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import Cores, limits
 
 from .common import elapsed
-from .rivals import LocalServer, judged, pinned_cores, script, shown, turn_block
+from .ratios import judged, script, shown
+from .rivals import LocalServer, pinned_cores, turn_block
 from .waiting_server import BODY
 
 ASKED_MB = 150.0

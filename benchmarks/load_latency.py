@@ -17,7 +17,8 @@ from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import Cores
 
 from .common import elapsed
-from .rivals import Nginx, difference_over_launches, judged, pinned_cores, proven, script, shown, turn_block
+from .ratios import difference_over_launches, judged, script, shown
+from .rivals import Nginx, pinned_cores, proven, turn_block
 from .wrk import run_wrk
 
 WITHIN_US = 20.0

@@ -22,7 +22,8 @@ from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import available_cores
 
 from .common import elapsed
-from .rivals import Nginx, over_launches, script, shown, turn_block
+from .ratios import over_launches, script, shown
+from .rivals import Nginx, turn_block
 
 NEEDED_CORES = 4
 

@@ -27,7 +27,8 @@ from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import Cores
 
 from .common import elapsed
-from .rivals import BODY, Child, Nginx, Ran, judged, over_launches, pinned_cores, proven, script, shown, turn_block
+from .ratios import judged, over_launches, script, shown
+from .rivals import BODY, Child, Nginx, Ran, pinned_cores, proven, turn_block
 from .rivals import wrk_turn as turn_of_wrk
 
 SPARE_S = 30.0

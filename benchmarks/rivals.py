@@ -1,4 +1,4 @@
-"""What the benchmarks of the load side share: servers of their own, load generators in turns, ratios over launches.
+"""What the benchmarks of the load side share: servers of their own, children, and turns of load.
 
 A **launch** here is one start of server and load processes; in it, rounds of turns, in each of which every generator
 has one, in random order. Estimates are over launches (the middle mean of each one's rounds), as in all of the suite.
@@ -7,7 +7,6 @@ has one, in random order. Estimates are over launches (the middle mean of each o
 import contextlib
 import http.client
 import json
-import math
 import os
 import select
 import subprocess
@@ -15,13 +14,12 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sgibench.results.errors import BenchError, ExitCode, LoadError, TargetError
-from sgibench.results.estimate import Estimate, from_epochs, mean_estimate, middle_mean
+from sgibench.results.errors import LoadError, TargetError
 from sgibench.runner.load.orders import Arrival, Block, Endpoint, Expectation, TurnOrder, TurnReport
 from sgibench.runner.load.processor import cpu_time_ns
 from sgibench.runner.machine import Cores, available_cores, choose_cores
@@ -246,45 +244,3 @@ def pinned_cores() -> Iterator[Cores]:
         yield cores
     finally:
         os.sched_setaffinity(0, set(whole))
-
-
-def launch_mean(rounds: Iterable[tuple[float, float]]) -> float:
-    """One launch's ratio: of each round's first figure over its second, the middle mean on logs."""
-    return math.exp(middle_mean([math.log(first / second) for first, second in rounds]))
-
-
-def over_launches(launches: Iterable[Iterable[tuple[float, float]]]) -> Estimate:
-    """The ratio of pairs, with its interval over launches."""
-    return from_epochs([launch_mean(rounds) for rounds in launches])
-
-
-def difference_over_launches(launches: Iterable[Iterable[tuple[float, float]]]) -> Estimate:
-    """First minus second, with its interval over launches."""
-    return mean_estimate([middle_mean([first - second for first, second in rounds]) for rounds in launches])
-
-
-def shown(estimate: Estimate, form: str = ".3f") -> str:
-    """A figure with its interval."""
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:{form}} [one launch, no interval]"
-    return f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"
-
-
-def judged(estimate: Estimate, low: float = -math.inf, high: float = math.inf) -> str:
-    """Whether what was asked for (`low` to `high`) holds for the whole interval, for none of it, or cannot be said."""
-    if estimate.low is None or estimate.high is None:
-        return "undecided"
-    if low <= estimate.low and estimate.high <= high:
-        return "holds"
-    return "DOES NOT HOLD" if estimate.high < low or estimate.low > high else "undecided"
-
-
-def script(main: Callable[[], None]) -> None:
-    """Run a benchmark; what a user can mend is told in one message."""
-    try:
-        main()
-    except BenchError as error:
-        sys.stderr.write(f"{error.message}\n" + (f"  {error.hint}\n" if error.hint else ""))
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(ExitCode.INTERRUPTED)

@@ -26,7 +26,8 @@ from sgibench.results.histogram import Histogram
 from sgibench.runner.load.orders import Arrival, Endpoint
 
 from .common import Bench, a_target, elapsed
-from .rivals import over_launches, proven, script, shown, turn_block
+from .ratios import over_launches, script, shown
+from .rivals import proven, turn_block
 from .wrk import need, run_wrk
 
 TARGETS = ("fastapi@uvicorn", "bare-asgi@uvicorn", "flask@gunicorn-sync-3", "flask@gunicorn-gthread-1x64")

@@ -1,6 +1,7 @@
 """``bench load``: press one URL, and say what came of every request."""
 
 import json
+import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +27,9 @@ from ..load.view import outcome_view
 from ..machine import Cores, available_cores, parse_cores
 
 CLOSED_CONNECTIONS = 32
-OPEN_CONNECTIONS = 128
+OPEN_CONNECTIONS = 128  # or as many as take a pause of 20 ms without dropping, up to a limit
+PAUSE_S = 0.02
+OPEN_CONNECTIONS_LIMIT = 512
 
 
 def load(
@@ -38,7 +41,7 @@ def load(
     ],
     connections: Annotated[
         int | None,
-        typer.Option(min=1, help="Connections, or with --rate the most requests in flight. [default: 32, or 128]"),
+        typer.Option(min=1, help="Connections, or with --rate the most requests in flight. [default: 32, or 128 to 512]"),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Open loop: requests per second, due whether or not answers come.")
@@ -109,7 +112,8 @@ def _arrival(connections: int | None, rate: float | None, poisson: bool) -> Arri
         return Arrival(connections or CLOSED_CONNECTIONS)
     if not 0 < rate <= 1e7:
         raise UsageError(f"a rate of {rate:g} requests/s cannot be sent", "give a rate above zero")
-    return Arrival(connections or OPEN_CONNECTIONS, rate, poisson)
+    spare = min(math.ceil(rate * PAUSE_S), OPEN_CONNECTIONS_LIMIT)
+    return Arrival(connections or max(OPEN_CONNECTIONS, spare), rate, poisson)
 
 
 def _cores(text: str | None, processes: int) -> tuple[int, ...]:

@@ -293,3 +293,13 @@ def test_all_kinds_of_errors_are_reached_by_the_played_server() -> None:
     check_balance(played)
     # The one that is left is for what a user's own checks say.
     assert set(played.ledger.errors) == set(ErrorKind) - {ErrorKind.OTHER}
+
+
+def test_a_response_takes_what_its_service_took_and_what_it_left_late() -> None:
+    """Exactly: the clock is played, and every look at it makes the next request late."""
+    (played,) = play(PlayedServer([Reply((VALID[0],), 0.1)]), KNOWN_BODY, seconds=0.01, rate_rps=4000, connections=3)
+    tally = played.turn.tally
+    assert played.ledger.ok == len(tally.lags.waiting) > 20
+    late_ns = sum(tally.lags.waiting)
+    assert late_ns > 0
+    assert sum(tally.responses.waiting) == sum(tally.service.waiting) + late_ns
