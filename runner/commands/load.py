@@ -41,7 +41,7 @@ def load(
     ],
     connections: Annotated[
         int | None,
-        typer.Option(min=1, help="Connections, or with --rate the most requests in flight. [default: 32, or 128 to 512]"),
+        typer.Option(min=1, help="Connections, or with --rate the most in flight. [default: 32, or 128 to 512]"),
     ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Open loop: requests per second, due whether or not answers come.")
