@@ -1,6 +1,6 @@
 """A against A: after 60 s of rotation, how wide is the interval of two equal targets' ratio, and does it hold 1?
 
-    python -m benchmarks.a_against_a [--repeats 20] [--seconds 60] [--launches 15] [--target fastapi@uvicorn]
+    python -m benchmarks.a_against_a [--repeats 20] [--seconds 60] [--launches 24] [--target fastapi@uvicorn]
 
 Asked for: within +-1.5 % and containing 1 in 19 of 20 repeats. Each repeat is what `bench run` does: fresh launches of
 both targets, shuffled rounds of short turns, the estimate from the launches' means of log ratios. The 60 s are those of
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=60.0, help="of rotation, both sides together")
-    parser.add_argument("--launches", type=int, default=15, help="among which these are spread")
+    parser.add_argument("--launches", type=int, default=24, help="among which these are spread")
     parser.add_argument("--target", default="fastapi@uvicorn")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
