@@ -30,6 +30,11 @@ def bucket_highest_us(index: int) -> int:
     return ((index - shift * HALF + 1) << shift) - 1
 
 
+def bucket_lowest_us(index: int) -> int:
+    """The lowest value that falls into a bucket, in microseconds."""
+    return bucket_highest_us(index - 1) + 1 if index else 0
+
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """How often each latency was seen. `counts` maps bucket index to count; no value is off by more than 0.1 %."""
@@ -62,8 +67,7 @@ class Histogram:
     @property
     def min_us(self) -> int:
         """The lowest latency in microseconds (its bucket's lower end). Raises ValueError when empty."""
-        lowest = min(self.counts)
-        return bucket_highest_us(lowest - 1) + 1 if lowest else 0
+        return bucket_lowest_us(min(self.counts))
 
     @property
     def max_us(self) -> int:

@@ -10,7 +10,7 @@ import gevent
 import gevent.event
 
 from . import wire
-from .orders import Json
+from .orders import Json, TurnOrder
 
 ALIVE_EVERY_S = 1.0
 SEEN_FROM_S = 0.25  # turns shorter than this are over before anybody could look
@@ -55,6 +55,11 @@ class Output:
         """One document."""
         with self._lock:
             self._file.write(wire.dump_line(document))
+
+    def began(self, order: TurnOrder) -> None:
+        """A turn has begun: told if it lasts long enough to be looked at."""
+        if order.seconds >= SEEN_FROM_S:
+            self.write({"event": "turn", "order": wire.encode_order(order)})
 
 
 def read_stdin(mailbox: Mailbox) -> None:

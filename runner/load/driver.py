@@ -18,7 +18,7 @@ from typing import Any
 from ...results.errors import BenchError, LoadError
 from . import wire
 from .barrier import Barrier
-from .channel import ALIVE_EVERY_S, SEEN_FROM_S, Mailbox, Output, read_stdin
+from .channel import ALIVE_EVERY_S, Mailbox, Output, read_stdin
 from .engine import Share
 from .fleet import Fleet
 from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess
@@ -121,8 +121,7 @@ class Driver:
 
     def _began(self, order: TurnOrder) -> None:
         self._heard_s = time.monotonic()
-        if order.seconds >= SEEN_FROM_S:
-            self._out.write({"event": "turn", "order": wire.encode_order(order)})
+        self._out.began(order)
 
     def _turn_starts(self, turn: int) -> None:
         assert self._block is not None

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,7 +12,7 @@ from .closed_loop import ClosedTurn
 from .open_loop import OpenTurn
 from .orders import Arrival, Block, TurnOrder, TurnReport
 from .pool import Pool
-from .processor import cpu_time_ns, cpu_wait_ns
+from .processor import CpuMark
 from .rules import Rules
 from .turn import Turn
 
@@ -100,16 +99,14 @@ class Engine:
         pids = self._block.endpoints[order.endpoint].pids
         if order.seconds <= GC_OFF_UP_TO_S:
             gc.disable()
-        load_cpu_ns = _load_cpu_ns()
-        target_cpu_ns = cpu_time_ns(pids)
+        cpu = CpuMark(pids)
         try:
             await turn.run(start_ns)
         finally:
             gc.enable()
-        target_cpu_end_ns = cpu_time_ns(pids)
-        load_cpu_s = (_load_cpu_ns() - load_cpu_ns) / 1e9
-        known = target_cpu_ns is not None and target_cpu_end_ns is not None
-        return self._report(turn, (target_cpu_end_ns or 0) - (target_cpu_ns or 0) if known else None, load_cpu_s)
+        return turn.tally.report(
+            order, turn.started_ns, turn.elapsed_s, turn.sent, cpu.since_s(), open_loop=self._arrival.rate_rps > 0
+        )
 
     def _new_turn(self, at: int, order: TurnOrder, pool: Pool) -> Turn:
         rate_rps = self._arrival.rate_rps
@@ -124,29 +121,6 @@ class Engine:
         )
         return OpenTurn(rules, pool) if rate_rps else ClosedTurn(rules, pool)
 
-    def _report(self, turn: Turn, target_cpu_ns: int | None, load_cpu_s: float) -> TurnReport:
-        tally = turn.tally
-        is_open = self._arrival.rate_rps > 0
-        return TurnReport(
-            order=turn.rules.order,
-            started_ns=turn.started_ns,
-            elapsed_s=turn.elapsed_s,
-            ledger=turn.ledger(),
-            service_time=tally.service.histogram(),
-            response_time=tally.responses.histogram() if is_open else None,
-            schedule_lag=tally.lags.histogram() if is_open else None,
-            error_time=tally.error_times.histogram(),
-            target_cpu_s=None if target_cpu_ns is None else target_cpu_ns / 1e9,
-            load_cpu_s=load_cpu_s,
-            connects=tally.connects,
-            reopened=tally.reopened,
-            first_error=tally.first_error,
-            waiting_s=tally.waiting_ns / 1e9,
-            service_so_far=tally.service_so_far.histogram(),
-            response_so_far=tally.response_so_far.histogram() if is_open else None,
-            intervals=tuple(tally.intervals.closed),
-        )
-
     def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A fault in the engine itself must end the block: figures from a broken engine are no figures."""
         error = context.get("exception")
@@ -159,8 +133,3 @@ class Engine:
         if turn is not None and not turn.outcome.done():
             turn.outcome.set_exception(self._failure)
             turn.outcome.exception()  # a turn that has not begun does not wait for it
-
-
-def _load_cpu_ns() -> int:
-    """CPU time that this process has used or, in this thread, waited for: a core shared with others is soon full."""
-    return time.process_time_ns() + cpu_wait_ns()

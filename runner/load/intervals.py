@@ -2,7 +2,25 @@
 
 from .orders import Interval
 
+INTERVAL_NS = 1_000_000_000
+INTERVALS_FROM_S = 2.0  # a shorter turn is told as a whole
 SHORTEST_S = 0.5  # what is left over at the end and shorter belongs to the stretch before
+
+
+class Seconds:
+    """When the next second of a turn is over."""
+
+    __slots__ = ("_end_ns",)
+
+    def __init__(self, started_ns: int, planned_s: float) -> None:
+        self._end_ns = started_ns + INTERVAL_NS if planned_s >= INTERVALS_FROM_S else None
+
+    def one_over(self, now_ns: int) -> bool:
+        """Whether one is, or several at once; then the next is waited for."""
+        if self._end_ns is None or now_ns < self._end_ns:
+            return False
+        self._end_ns += (1 + (now_ns - self._end_ns) // INTERVAL_NS) * INTERVAL_NS
+        return True
 
 
 class Intervals:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .connection import Connection
 from .head import HeadConnection
-from .orders import Expectation
+from .orders import Endpoint, Expectation
 
 if TYPE_CHECKING:
     from .pool import Lane
@@ -26,6 +26,17 @@ def marked(text: str) -> str:
     return text.replace(PLACEHOLDER, MARK.decode())
 
 
+def with_nonce(endpoint: Endpoint) -> tuple[bytes, Expectation]:
+    """An endpoint's next request, and what is right for it: with a new nonce wherever the endpoint has the mark."""
+    nonce = b"%016x" % next(_numbers)
+    expect = endpoint.expect
+    return endpoint.request.replace(MARK, nonce), Expectation(
+        expect.status,
+        expect.body and expect.body.replace(MARK, nonce),
+        expect.contains and expect.contains.replace(MARK, nonce),
+    )
+
+
 class NonceConnection(Connection):
     """A connection each of whose requests has a nonce of its own, wherever the endpoint has the mark."""
 
@@ -39,15 +50,7 @@ class NonceConnection(Connection):
 
     def send(self, now_ns: int) -> None:
         """Send the request with a new nonce."""
-        endpoint = self.lane.pool.endpoint
-        nonce = b"%016x" % next(_numbers)
-        self.request = endpoint.request.replace(MARK, nonce)
-        expect = endpoint.expect
-        self.expect = Expectation(
-            expect.status,
-            expect.body and expect.body.replace(MARK, nonce),
-            expect.contains and expect.contains.replace(MARK, nonce),
-        )
+        self.request, self.expect = with_nonce(self.lane.pool.endpoint)
         super().send(now_ns)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...results.histogram import Histogram, bucket_highest_us
+from ...results.histogram import Histogram, bucket_highest_us, bucket_lowest_us
 
 PERCENTILES: Mapping[str, float] = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 MAX = "max"
@@ -36,23 +36,18 @@ def percentiles_of(times: Histogram, so_far: Histogram = NOTHING) -> Percentiles
         if every.supports(percentile, SAMPLES_BEYOND):
             known[name] = _known_ms(times, so_far, percentile)
             if known[name] is None:
-                at_least[name] = lowest_us(_bucket(every, percentile)) / 1000
+                at_least[name] = bucket_lowest_us(_bucket(every, percentile)) / 1000
     known[MAX] = None
     if so_far.counts and max(so_far.counts) > max(times.counts, default=-1):
-        at_least[MAX] = lowest_us(max(so_far.counts)) / 1000
+        at_least[MAX] = bucket_lowest_us(max(so_far.counts)) / 1000
     elif times.counts:
         known[MAX] = times.max_us / 1000
     return Percentiles(known, at_least)
 
 
-def lowest_us(bucket: int) -> int:
-    """The lowest value that falls into a histogram's bucket, in microseconds."""
-    return bucket_highest_us(bucket - 1) + 1 if bucket else 0
-
-
 def count_above(times: Histogram, limit_us: float) -> int:
     """How many latencies are surely above a limit."""
-    return sum(count for bucket, count in times.counts.items() if lowest_us(bucket) > limit_us)
+    return sum(count for bucket, count in times.counts.items() if bucket_lowest_us(bucket) > limit_us)
 
 
 def _known_ms(times: Histogram, so_far: Histogram, percentile: float) -> float | None:

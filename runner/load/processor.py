@@ -55,3 +55,26 @@ def cpu_wait_ns() -> int:
         return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return 0
+
+
+class CpuMark:
+    """The CPU time that the load process and a target have used up to now."""
+
+    def __init__(self, pids: Sequence[int]) -> None:
+        """`pids` is the target's process tree."""
+        self._pids = pids
+        self._load_ns = _load_cpu_ns()
+        self._target_ns = cpu_time_ns(pids)
+
+    def since_s(self) -> tuple[float | None, float]:
+        """What the target has used since, None where that cannot be known; and the load process."""
+        target_ns = cpu_time_ns(self._pids)
+        load_s = (_load_cpu_ns() - self._load_ns) / 1e9
+        if target_ns is None or self._target_ns is None:
+            return None, load_s
+        return (target_ns - self._target_ns) / 1e9, load_s
+
+
+def _load_cpu_ns() -> int:
+    """CPU time that this process has used or, in this thread, waited for: a core shared with others is soon full."""
+    return time.process_time_ns() + cpu_wait_ns()

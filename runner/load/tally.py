@@ -8,6 +8,7 @@ import numpy as np
 from ...results.histogram import Histogram, bucket_indices
 from ...results.ledger import ErrorKind, Ledger
 from .intervals import Intervals
+from .orders import TurnOrder, TurnReport
 
 FLUSH_AT = 4096  # binning this many takes some 40 us
 
@@ -110,6 +111,38 @@ class Tally:
     def close_last_interval(self, until_s: float, sent: int) -> None:
         """The turn is over, and what is left of its last second with it."""
         self.intervals.finish(until_s, sent, self.service.count, self.errors.total())
+
+    def report(
+        self,
+        order: TurnOrder,
+        started_ns: int,
+        elapsed_s: float,
+        sent: int,
+        cpu_s: tuple[float | None, float],
+        *,
+        open_loop: bool = False,
+    ) -> TurnReport:
+        """The turn's report, given what is known outside: its times, how many requests were sent, and what CPU time
+        target and load process used."""
+        return TurnReport(
+            order=order,
+            started_ns=started_ns,
+            elapsed_s=elapsed_s,
+            ledger=self.ledger(sent),
+            service_time=self.service.histogram(),
+            response_time=self.responses.histogram() if open_loop else None,
+            schedule_lag=self.lags.histogram() if open_loop else None,
+            error_time=self.error_times.histogram(),
+            target_cpu_s=cpu_s[0],
+            load_cpu_s=cpu_s[1],
+            connects=self.connects,
+            reopened=self.reopened,
+            first_error=self.first_error,
+            waiting_s=self.waiting_ns / 1e9,
+            service_so_far=self.service_so_far.histogram(),
+            response_so_far=self.response_so_far.histogram() if open_loop else None,
+            intervals=tuple(self.intervals.closed),
+        )
 
     def ledger(self, sent: int) -> Ledger:
         """The turn's ledger, given how many requests were sent. In a closed loop what is sent is what was scheduled."""

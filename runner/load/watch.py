@@ -4,28 +4,26 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from ...results.ledger import ErrorKind
+from .intervals import Seconds
 
 if TYPE_CHECKING:
     from .turn import Turn
 
 SWEEP_S = 0.05
-INTERVAL_NS = 1_000_000_000
-INTERVALS_FROM_S = 2.0
 
 
 class Watch:
     """One pass over all lanes is cheaper than a timer for each request."""
 
-    __slots__ = ("_every_s", "_interval_end_ns", "_turn")
+    __slots__ = ("_every_s", "_seconds", "_turn")
 
     def __init__(self, turn: "Turn") -> None:
         self._turn = turn
         self._every_s = max(min(turn.rules.timeout_s / 20, SWEEP_S), 0.001)
-        self._interval_end_ns = 0
 
     def begin(self) -> None:
         """The clock has started."""
-        self._interval_end_ns = self._turn.started_ns + INTERVAL_NS
+        self._seconds = Seconds(self._turn.started_ns, self._turn.rules.order.seconds)
         self.sweep()
 
     def sweep(self) -> None:
@@ -39,9 +37,8 @@ class Watch:
             # Before the next deadline no answer is late, so that connections need not look.
             turn.until_ns = min(turn.end_ns, oldest_ns + turn.timeout_ns)
         turn.tally.flush_if_many()
-        if now >= self._interval_end_ns and turn.rules.order.seconds >= INTERVALS_FROM_S and now < turn.end_ns:
+        if now < turn.end_ns and self._seconds.one_over(now):
             turn.tally.close_interval((now - turn.started_ns) / 1e9, turn.sent)
-            self._interval_end_ns += (1 + (now - self._interval_end_ns) // INTERVAL_NS) * INTERVAL_NS
         turn.loop.call_later(self._every_s, self.sweep)
 
     def _fire_deadlines(self, now: int) -> int:

@@ -18,8 +18,8 @@ from gevent import monkey
 
 from ....results.errors import BenchError, LoadError
 from .. import wire
-from ..channel import ALIVE_EVERY_S, SEEN_FROM_S, Mailbox, Output, read_stdin
-from ..orders import Block, TurnOrder
+from ..channel import ALIVE_EVERY_S, Mailbox, Output, read_stdin
+from ..orders import Block
 from ..processor import allow_many_files, pin
 from .endpoint_turn import EndpointPress
 from .own_users import OwnPress
@@ -65,13 +65,9 @@ class Driver:
 
     def _carry_out(self, block: Block) -> None:
         try:
-            self._mailbox.put(("report", self._press.carry_out(block, self._began)))
+            self._mailbox.put(("report", self._press.carry_out(block, self._out.began)))
         except BaseException as error:
             self._mailbox.put(("error", error))
-
-    def _began(self, order: TurnOrder) -> None:
-        if order.seconds >= SEEN_FROM_S:
-            self._out.write({"event": "turn", "order": wire.encode_order(order)})
 
 
 def main() -> None:

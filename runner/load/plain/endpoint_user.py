@@ -1,7 +1,5 @@
 """The Locust user that asks an endpoint: a FastHttpUser whose client sends the endpoint's request as it is, once."""
 
-import itertools
-import secrets
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +7,8 @@ from geventhttpclient.response import HTTPSocketPoolResponse
 from locust import FastHttpUser, task
 from locust.contrib.fasthttp import FastResponse, LocustUserAgent
 
-from ..nonce import MARK
-from ..orders import Endpoint, Expectation
+from ..nonce import MARK, with_nonce
+from ..orders import Endpoint
 from .line import Line
 
 if TYPE_CHECKING:
@@ -41,7 +39,6 @@ class ExactAgent(LocustUserAgent):  # type: ignore[misc, unused-ignore]
         self._line: Any = line  # which is all of a pool that is needed here
         self.target = endpoint.request.split(b" ", 2)[1].decode("latin-1")
         self._varies = MARK in endpoint.request
-        self._numbers = itertools.count(secrets.randbits(62))
         self._request = endpoint.request
         self.expect = endpoint.expect
         self.sent_ns = 0
@@ -51,14 +48,7 @@ class ExactAgent(LocustUserAgent):  # type: ignore[misc, unused-ignore]
         self.sent_ns = monotonic_ns()  # until it is truly sent
         if not self._varies:
             return
-        nonce = b"%016x" % next(self._numbers)
-        expect = self._endpoint.expect
-        self._request = self._endpoint.request.replace(MARK, nonce)
-        self.expect = Expectation(
-            expect.status,
-            expect.body and expect.body.replace(MARK, nonce),
-            expect.contains and expect.contains.replace(MARK, nonce),
-        )
+        self._request, self.expect = with_nonce(self._endpoint)
 
     def _urlopen(self, request: Any) -> RawAnswer:
         sock = self._line.get_socket()

@@ -1,6 +1,5 @@
 """A turn of plain Locust: what the suite's own requests and a user's own locustfile have in common."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from time import monotonic_ns
@@ -8,15 +7,13 @@ from time import monotonic_ns
 from gevent.event import Event
 
 from ....results.errors import BenchError
-from ....results.ledger import Ledger
+from ..intervals import Seconds
 from ..orders import Block, BlockReport, Endpoint, Json, TurnOrder, TurnReport
-from ..processor import cpu_time_ns, cpu_wait_ns
+from ..processor import CpuMark
 from ..rules import Rules
 from ..tally import Tally
 
 LOOK_EVERY_S = 0.25
-INTERVAL_NS = 1_000_000_000
-INTERVALS_FROM_S = 2.0
 
 Began = Callable[[TurnOrder], None]
 
@@ -57,21 +54,19 @@ class Turn(ABC):
         """The whole turn. Raises LoadError when the load side failed."""
         self.prepare()
         began(self.rules.order)
-        load_cpu_ns, target_cpu_ns = _load_cpu_ns(), cpu_time_ns(self.endpoint.pids)
+        cpu = CpuMark(self.endpoint.pids)
         self.started_ns = self.last_ns = self.end_ns = monotonic_ns()
         if not self._over.is_set():
             self.end_ns += self.rules.window_ns
             self.begin()
         self._await_end()
         self.settle()
-        target_cpu_end_ns = cpu_time_ns(self.endpoint.pids)
-        load_cpu_ns = _load_cpu_ns() - load_cpu_ns
+        cpu_s = cpu.since_s()
         self.leave()
         if self._failure is not None:
             raise self._failure
         self.tally.close_last_interval(self.elapsed_s, self.sent)
-        known = target_cpu_ns is not None and target_cpu_end_ns is not None
-        return self._report((target_cpu_end_ns or 0) - (target_cpu_ns or 0) if known else None, load_cpu_ns)
+        return self.tally.report(self.rules.order, self.started_ns, self.elapsed_s, self.sent, cpu_s)
 
     def stop(self) -> None:
         """End before the time is up."""
@@ -112,42 +107,12 @@ class Turn(ABC):
         """Nothing is counted any more: go, or rest until the next turn."""
 
     def _await_end(self) -> None:
-        interval_end_ns = self.started_ns + INTERVAL_NS
+        seconds = Seconds(self.started_ns, self.rules.order.seconds)
         while (left_ns := self.end_ns - monotonic_ns()) > 0:
             if self._over.wait(min(left_ns / 1e9, LOOK_EVERY_S)):
                 self.end_ns = min(self.end_ns, monotonic_ns())
                 return
             self.tally.flush_if_many()
             now = monotonic_ns()
-            if self.rules.order.seconds >= INTERVALS_FROM_S and interval_end_ns <= now < self.end_ns:
+            if now < self.end_ns and seconds.one_over(now):
                 self.tally.close_interval((now - self.started_ns) / 1e9, self.sent)
-                interval_end_ns += (1 + (now - interval_end_ns) // INTERVAL_NS) * INTERVAL_NS
-
-    def _ledger(self) -> Ledger:
-        return self.tally.ledger(self.sent)
-
-    def _report(self, target_cpu_ns: int | None, load_cpu_ns: int) -> TurnReport:
-        tally = self.tally
-        return TurnReport(
-            order=self.rules.order,
-            started_ns=self.started_ns,
-            elapsed_s=self.elapsed_s,
-            ledger=self._ledger(),
-            service_time=tally.service.histogram(),
-            response_time=None,
-            schedule_lag=None,
-            error_time=tally.error_times.histogram(),
-            target_cpu_s=None if target_cpu_ns is None else target_cpu_ns / 1e9,
-            load_cpu_s=load_cpu_ns / 1e9,
-            connects=tally.connects,
-            reopened=tally.reopened,
-            first_error=tally.first_error,
-            waiting_s=tally.waiting_ns / 1e9,
-            service_so_far=tally.service_so_far.histogram(),
-            intervals=tuple(tally.intervals.closed),
-        )
-
-
-def _load_cpu_ns() -> int:
-    """CPU time that this process has used or, in this thread, waited for."""
-    return time.process_time_ns() + cpu_wait_ns()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sgibench.results.ledger import ErrorKind
-from sgibench.runner.load import watch
+from sgibench.runner.load import intervals as seconds
 from sgibench.runner.load.intervals import Intervals
 from sgibench.runner.load.merge import merge_turns
 from sgibench.runner.load.orders import Interval, TurnReport
@@ -32,9 +32,9 @@ def check_sums(report: TurnReport) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Intervals of a tenth of a second, in turns of any length."""
-    monkeypatch.setattr(watch, "INTERVAL_NS", 100_000_000)
-    monkeypatch.setattr(watch, "INTERVALS_FROM_S", 0.0)
-    monkeypatch.setattr("sgibench.runner.load.intervals.SHORTEST_S", 0.05)
+    monkeypatch.setattr(seconds, "INTERVAL_NS", 100_000_000)
+    monkeypatch.setattr(seconds, "INTERVALS_FROM_S", 0.0)
+    monkeypatch.setattr(seconds, "SHORTEST_S", 0.05)
 
 
 @given(STEPS)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sgibench.results.histogram import Histogram
-from sgibench.runner.load.percentiles import PERCENTILES, count_above, lowest_us, percentiles_of
+from sgibench.results.histogram import Histogram, bucket_lowest_us
+from sgibench.runner.load.percentiles import PERCENTILES, count_above, percentiles_of
 
 TIMES_US = st.lists(st.integers(1, 10_000_000), min_size=1, max_size=300)
 SO_FAR_US = st.lists(st.integers(1, 10_000_000), max_size=60)
@@ -98,4 +98,4 @@ def test_what_is_surely_above_a_limit_is_counted(times_us: list[int], limit_us: 
     counted = count_above(Histogram.of_us(times_us), limit_us)
     assert counted <= sum(value > limit_us for value in times_us)
     assert counted >= sum(value > limit_us * (1 + 2**-9) + 1 for value in times_us)
-    assert lowest_us(0) == 0
+    assert bucket_lowest_us(0) == 0

@@ -110,7 +110,7 @@ def test_connections_that_never_served_are_not_left_to_block_the_server() -> Non
 def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sgibench.runner.load.engine.cpu_wait_ns", lambda: 0)
+    monkeypatch.setattr("sgibench.runner.load.processor.cpu_wait_ns", lambda: 0)
     with LyingServer(always(answer())) as server:
         plain = endpoint(server.port)
         ours = Endpoint("x", plain.host, plain.port, plain.request, plain.expect, pids=(os.getpid(),))
@@ -125,7 +125,7 @@ def test_the_target_s_cpu_is_read_over_its_processes_and_unknown_when_one_is_gon
 
 def test_waiting_for_the_core_counts_as_cpu_time_of_the_load_process(monkeypatch: pytest.MonkeyPatch) -> None:
     waits_ns = iter([3 * 10**9, 10 * 10**9])
-    monkeypatch.setattr("sgibench.runner.load.engine.cpu_wait_ns", lambda: next(waits_ns))
+    monkeypatch.setattr("sgibench.runner.load.processor.cpu_wait_ns", lambda: next(waits_ns))
     with LyingServer(always(answer())) as server:
         (report,) = carry_out(block(endpoint(server.port)))
     assert 7 < report.load_cpu_s < 8

@@ -11,7 +11,7 @@ import pytest
 from sgibench.results.histogram import Histogram
 from sgibench.results.records import ProblemCode
 from sgibench.runner import load
-from sgibench.runner.load import intervals, watch
+from sgibench.runner.load import intervals
 from sgibench.runner.load.orders import TurnReport
 
 from .load_cases import as_bench_load, block, carry_out, check_server_s_count, codes, endpoint, told_of
@@ -89,8 +89,8 @@ def test_with_drain_the_last_answers_show_how_long_they_were_waited_for() -> Non
 def test_a_server_that_slows_down_shows_in_the_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request takes 2 µs longer than the last: with n of them, n² µs. So 550 in the first 0.3 s, and 230 in the
     next."""
-    monkeypatch.setattr(watch, "INTERVAL_NS", 300_000_000)
-    monkeypatch.setattr(watch, "INTERVALS_FROM_S", 0.6)
+    monkeypatch.setattr(intervals, "INTERVAL_NS", 300_000_000)
+    monkeypatch.setattr(intervals, "INTERVALS_FROM_S", 0.6)
     monkeypatch.setattr(intervals, "SHORTEST_S", 0.15)
     with TimedServer(leaking, 2e-6) as server:
         outcome = as_bench_load(endpoint(server.port), seconds=0.6, connections=1)
