@@ -1,6 +1,7 @@
 """How fast is the engine? Against wrk and Locust's FastHttpUser, in alternating turns on nginx with a constant answer.
 
     python -m benchmarks.load_speed [--launches 6] [--rounds 5] [--turn 1] [--fast-turn 2] [--connections 64]
+    python -m benchmarks.load_speed --only bare --only locust --launches 12 --rounds 16
 
 Asked for: the engine at 0.9 of wrk's rate with one thread or more, at 15 times FastHttpUser's or more, and Locust
 around the engine costing less than 5 %. nginx (one worker) has a core, the generator whose turn it is the other:
@@ -46,7 +47,7 @@ Launch = dict[str, list[Ran]]
 def generators(
     stack: ExitStack, endpoint: Endpoint, cores: Cores, options: argparse.Namespace
 ) -> dict[str, Callable[[], Ran]]:
-    """Everything that can make a turn's load, started anew."""
+    """All that is to make load, started anew."""
     engine = stack.enter_context(Child("benchmarks.bare_engine"))
     fast = stack.enter_context(Child("benchmarks.fast_http_user"))
     session = stack.enter_context(LocustSession(load_cores=cores.load))
@@ -66,12 +67,13 @@ def generators(
         answer = fast.ask(told, options.fast_turn + SPARE_S)
         return Ran(answer["ok"], answer["seconds"], answer["cpu_s"], 0.0)
 
-    return {
+    turns = {
         "wrk": lambda: turn_of_wrk(endpoint, options.connections, options.turn),
         "bare": bare_turn,
         "locust": locust_turn,
         "fast": fast_turn,
     }
+    return {name: turn for name, turn in turns.items() if name in (options.only or turns)}
 
 
 def _ran(turn: TurnReport, cpu_s: float) -> Ran:
@@ -102,18 +104,23 @@ def say_rates(launch: Launch) -> str:
 
 def say_results(launches: list[Launch]) -> None:
     """All ratios, and whether they are what was asked for."""
+    measured = set(launches[0])
     for over, under, asked in RATIOS:
+        if not {over, under} <= measured:
+            continue
         pairs = [
             [(a.rate_rps, b.rate_rps) for a, b in zip(launch[over], launch[under], strict=True)] for launch in launches
         ]
         ratio = over_launches(pairs)
         print(f"rate, {over} / {under}: {shown(ratio)}   asked: {asked:g} or more: {judged(ratio, low=asked)}")
-    for over, under in (("bare", "wrk"), ("fast", "bare")):
+    for over, under in (("bare", "wrk"), ("locust", "bare"), ("fast", "bare")):
+        if not {over, under} <= measured:
+            continue
         pairs = [
             [(a.cpu_us, b.cpu_us) for a, b in zip(launch[over], launch[under], strict=True)] for launch in launches
         ]
         print(f"CPU time of the load process per answer, {over} / {under}: {shown(over_launches(pairs))}")
-    for name in ("wrk", "bare", "locust"):
+    for name in sorted(measured - {"fast"}):
         runs = [ran for launch in launches for ran in launch[name]]
         seconds = sum(ran.seconds for ran in runs)
         load, server = (sum(values) / seconds for values in zip(*_cpu(runs), strict=True))
@@ -132,6 +139,7 @@ def main() -> None:
     parser.add_argument("--turn", type=int, default=1, help="whole seconds, as wrk takes them")
     parser.add_argument("--fast-turn", type=float, default=2.0, help="seconds for FastHttpUser, which is slow")
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--only", action="append", choices=["wrk", "bare", "locust", "fast"], help="may be repeated")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     began, rng, launches = time.monotonic(), random.Random(options.seed), []
