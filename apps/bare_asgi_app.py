@@ -1,141 +1,105 @@
 """The shop as a bare ASGI 3 application: no framework, what a server calls and nothing more.
 
-Run it with any ASGI server: `uvicorn apps.bare_asgi_app:app`.
+Run it with any ASGI server: `uvicorn apps.bare_asgi_app:app`. Its database is `$DATABASE_URL` (without it, a SQLite
+file of its own), the service that it asks for prices `$UPSTREAM_URL`.
+
+Here are the protocol's messages; what is answered is in `bare_answers`.
 """
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
-from http import HTTPStatus
-from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any
 
-import jinja2
-
-from .shop import (
-    DEFAULT_MS,
-    DEFAULT_N,
-    HOME_TEMPLATE,
-    MAX_MS,
-    MAX_N,
-    NOT_FOUND,
-    TEMPLATES,
-    BadValueError,
-    find_item,
-    list_items,
-    page_context,
-    sum_of_squares,
-    whole_number,
-)
+from .bare_answers import Answer, Body, client, close, respond, until_gone
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-JSON_TYPE = b"application/json"
-HTML_TYPE = b"text/html; charset=utf-8"
+
+class ClientGoneError(Exception):
+    """The client has closed the connection before its request was complete."""
 
 
-class Answer(NamedTuple):
-    body: bytes
-    status: HTTPStatus = HTTPStatus.OK
-    content_type: bytes = JSON_TYPE
+async def pieces(receive: Receive) -> AsyncIterator[bytes]:
+    """The request's body, as it comes."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        if piece := message.get("body", b""):
+            yield piece
+        more = message.get("more_body", False)
 
 
-Query = dict[str, str]
-Handler = Callable[[Query], Awaitable[Answer]]
-
-templates = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=jinja2.select_autoescape())
-
-
-def to_json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def error(status: HTTPStatus, detail: str) -> Answer:
-    return Answer(to_json({"detail": detail}), status)
+def head(answer: Answer) -> Message:
+    """The message that starts an answer. Servers send a body of unknown length in chunks."""
+    headers = [(b"content-type", answer.content_type.encode())]
+    if isinstance(answer.body, bytes):
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+    headers += [(name.encode(), value.encode()) for name, value in answer.headers]
+    return {"type": "http.response.start", "status": int(answer.status), "headers": headers}
 
 
-async def home(query: Query) -> Answer:
-    page = templates.get_template(HOME_TEMPLATE).render(page_context())
-    return Answer(page.encode(), content_type=HTML_TYPE)
+async def send_pieces(body: Body, send: Send) -> None:
+    async for piece in body:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
-async def read_items(query: Query) -> Answer:
-    return Answer(to_json(list_items()))
+async def disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
-async def read_item(item_id: int, query: Query) -> Answer:
-    item = find_item(item_id)
-    if item is None:
-        return error(HTTPStatus.NOT_FOUND, NOT_FOUND)
-    return Answer(to_json(item))
-
-
-async def wait(query: Query) -> Answer:
-    ms = whole_number("ms", query.get("ms"), default=DEFAULT_MS, highest=MAX_MS)
-    await asyncio.sleep(ms / 1000)
-    return Answer(to_json({"waited_ms": ms}))
-
-
-async def cpu(query: Query) -> Answer:
-    n = whole_number("n", query.get("n"), default=DEFAULT_N, highest=MAX_N)
-    # In a thread, so that the event loop stays free.
-    result = await asyncio.to_thread(sum_of_squares, n)
-    return Answer(to_json({"n": n, "result": result}))
-
-
-def route(path: str) -> Handler | None:
-    match path.split("/"):
-        case ["", ""]:
-            return home
-        case ["", "api", "items"]:
-            return read_items
-        # int() refuses very long numbers, and no id is one.
-        case ["", "api", "items", item_id] if item_id.isdecimal() and len(item_id) <= 18:
-            return partial(read_item, int(item_id))
-        case ["", "wait"]:
-            return wait
-        case ["", "cpu"]:
-            return cpu
-        case _:
-            return None
-
-
-async def respond(method: str, path: str, query_string: bytes) -> Answer:
-    handler = route(path)
-    if handler is None:
-        return error(HTTPStatus.NOT_FOUND, HTTPStatus.NOT_FOUND.phrase)
-    if method != "GET":
-        return error(HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.METHOD_NOT_ALLOWED.phrase)
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
     try:
-        return await handler(dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)))
-    except BadValueError as problem:
-        return error(HTTPStatus.BAD_REQUEST, str(problem))
+        answer = await respond(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), pieces(receive))
+    except ClientGoneError:
+        return
+    await send(head(answer))
+    if isinstance(answer.body, bytes):
+        await send({"type": "http.response.body", "body": answer.body})
+    else:
+        await until_gone(disconnect(receive), send_pieces(answer.body, send))
+    if answer.after:
+        await answer.after()
+
+
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send every message back, text as text and bytes as bytes."""
+    await receive()  # websocket.connect
+    if scope["path"] != "/ws":
+        # Before it is accepted, a closed connection is answered with status 403.
+        await send({"type": "websocket.close"})
+        return
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if message.get("text") is not None:
+            await send({"type": "websocket.send", "text": message["text"]})
+        else:
+            await send({"type": "websocket.send", "bytes": message["bytes"]})
 
 
 async def lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+    await receive()  # lifespan.startup
+    client()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()  # lifespan.shutdown
+    await close()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "lifespan":
-        await lifespan(receive, send)
-        return
-    if scope["type"] != "http":
-        # The specification asks for an exception, from which servers learn what an application does not speak.
-        raise NotImplementedError(f"this application does not speak {scope['type']}")
-    answer = await respond(scope["method"], scope["path"], scope["query_string"])
-    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
-    if answer.status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append((b"allow", b"GET"))
-    await send({"type": "http.response.start", "status": answer.status.value, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    """What the server calls: once for every request and every WebSocket, and once for its own life."""
+    match scope["type"]:
+        case "http":
+            await http(scope, receive, send)
+        case "websocket":
+            await websocket(scope, receive, send)
+        case "lifespan":
+            await lifespan(receive, send)
+        case unknown:
+            # The specification asks for an exception, from which servers learn what an application does not speak.
+            raise NotImplementedError(f"this application does not speak {unknown}")

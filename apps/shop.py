@@ -1,30 +1,68 @@
-"""The shop behind every application: its catalogue, its page, its query values, its work.
+"""The shop behind every application: its words, its three best sellers, its query values, its work.
 
 Here is what the applications share and what must not differ between them. How a request gets in and an answer
-gets out is each application's own, since that is what is measured.
+gets out is each application's own, since that is what is measured. What the database holds is in `database`,
+what a request's body must look like in `validation`.
 """
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypedDict
 
 TITLE: Final = "商品展示"
 NOT_FOUND: Final = "商品不存在"
+OUT_OF_STOCK: Final = "库存不足"
+ACCEPTED: Final = "accepted"
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 HOME_TEMPLATE: Final = "home.html"
+DETAIL_TEMPLATE: Final = "detail.html"
+STATIC: Final = Path(__file__).parent / "static"
+STYLESHEET: Final = "shop.css"
+STATIC_URL: Final = "/static"
+"""Where the folder `STATIC` is served: the templates ask for `/static/shop.css`."""
+
+PAGE_SIZE: Final = 20
+"""So many items are on the first page, and in the list."""
 
 DEFAULT_MS: Final = 50
 MAX_MS: Final = 60_000
 DEFAULT_N: Final = 1000
 MAX_N: Final = 10_000_000
+DEFAULT_EVENTS: Final = 10
+MAX_EVENTS: Final = 100_000
+DEFAULT_EVENT_MS: Final = 0
+
+UPSTREAM_ITEMS: Final = (1, 2, 3)
+"""What `/fan-out` asks the prices of, in this order; `/upstream` asks for the first."""
+UPSTREAM_TIMEOUT_S: Final = 10.0
+FAN_OUT_THREADS: Final = 64
+"""Under WSGI, threads of a process for calls that are made at once: more than its workers' threads need."""
+UPLOAD_PIECE_BYTES: Final = 65_536
+"""Under WSGI, so much of an upload is read at a time."""
+SERIAL: Final = "serial"
+TOGETHER: Final = "together"
+NO_UPSTREAM: Final = "UPSTREAM_URL is not set"
+UPSTREAM_FAILED: Final = "the upstream did not answer"
 
 
-class Item(TypedDict):
-    """One thing on sale; its keys go out as JSON in this order."""
+class BestSeller(TypedDict):
+    """One of the items of `/json`; its keys go out in this order."""
 
     name: str
     price: float
     description: str
+    stock: int
+
+
+class Item(TypedDict):
+    """One thing on sale, as the database holds it; its keys go out as JSON in this order."""
+
+    id: int
+    name: str
+    price: float
+    description: str | None
     stock: int
 
 
@@ -36,30 +74,48 @@ class PageContext(TypedDict):
     items: dict[int, Item]
 
 
+class DetailContext(TypedDict):
+    """What the template `detail.html` is given."""
+
+    item_id: int
+    item: Item
+    item_name: str
+
+
 class BadValueError(ValueError):
     """A query value that is not what the shop takes; its text can be shown to the client."""
 
 
-_ITEMS: Final[dict[int, Item]] = {
-    1: {"name": "笔记本电脑", "price": 5999.0, "description": "高性能", "stock": 10},
-    2: {"name": "机械键盘", "price": 299.0, "description": "RGB背光", "stock": 50},
-    3: {"name": "鼠标", "price": 99.0, "description": "无线", "stock": 100},
-}
+class UpstreamError(Exception):
+    """There is no price; `status` and `detail` are what the client is to be answered."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
 
 
-def list_items() -> list[Item]:
-    """Every item, in the order of their ids."""
-    return list(_ITEMS.values())
+_BEST_SELLERS: Final[tuple[BestSeller, ...]] = (
+    {"name": "笔记本电脑", "price": 5999.0, "description": "高性能", "stock": 10},
+    {"name": "机械键盘", "price": 299.0, "description": "RGB背光", "stock": 50},
+    {"name": "鼠标", "price": 99.0, "description": "无线", "stock": 100},
+)
 
 
-def find_item(item_id: int) -> Item | None:
-    """The item with this id, or None where there is none."""
-    return _ITEMS.get(item_id)
+def best_sellers() -> list[BestSeller]:
+    """The three items of `/json`, from memory: what framework and server do when nothing else has to be done."""
+    return list(_BEST_SELLERS)
 
 
-def page_context() -> PageContext:
+def page_context(items: Iterable[Item]) -> PageContext:
     """The values for one rendering of the product list."""
-    return {"title": TITLE, "item_count": len(_ITEMS), "items": _ITEMS}
+    by_id = {item["id"]: item for item in items}
+    return {"title": TITLE, "item_count": len(by_id), "items": by_id}
+
+
+def detail_context(item: Item) -> DetailContext:
+    """The values for one rendering of an item's own page."""
+    return {"item_id": item["id"], "item": item, "item_name": item["name"]}
 
 
 def whole_number(name: str, text: str | None, *, default: int, highest: int) -> int:
@@ -70,6 +126,20 @@ def whole_number(name: str, text: str | None, *, default: int, highest: int) -> 
     if text.isascii() and text.isdigit() and len(text) <= 18 and int(text) <= highest:
         return int(text)
     raise BadValueError(f"{name} must be a whole number from 0 to {highest}")
+
+
+def asked_together(text: str | None) -> bool:
+    """Whether `/fan-out?how=` asks for its calls at once; without the value, one after the other."""
+    if text in (None, SERIAL):
+        return False
+    if text == TOGETHER:
+        return True
+    raise BadValueError(f"how must be {SERIAL} or {TOGETHER}")
+
+
+def upstream_url() -> str | None:
+    """Where the upstream is, without a slash at the end; None where nobody said."""
+    return os.environ.get("UPSTREAM_URL", "").rstrip("/") or None
 
 
 def sum_of_squares(n: int) -> int:
