@@ -12,8 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import sgibench
+from sgibench.apps.catalogue import APPS
+from sgibench.runner.targets.servers import KINDS
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -126,6 +130,37 @@ def test_the_commands_are_bench_and_sgibench(wheel: Path) -> None:
     entries = configparser.ConfigParser()
     entries.read_string(about(wheel, "entry_points.txt"))
     assert dict(entries["console_scripts"]) == dict.fromkeys(("bench", "sgibench"), "sgibench.runner.cli:main")
+
+
+def distributions(*extras: str) -> set[str]:
+    """What an installation with these extras asks for by name, beside sgibench itself; of `granian[uvloop]` both."""
+    optional: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+    found: set[str] = set()
+    for line in [*PROJECT["project"]["dependencies"], *(line for extra in extras for line in optional[extra])]:
+        requirement = Requirement(line)
+        if requirement.name == "sgibench":
+            found |= distributions(*requirement.extras)
+        else:
+            found |= {canonicalize_name(requirement.name), *(canonicalize_name(extra) for extra in requirement.extras)}
+    return found
+
+
+def test_everything_brings_every_server_and_every_app() -> None:
+    everything = distributions("all")
+    assert {name for kind in KINDS.values() for name in kind.requires} <= everything
+    brought_along = {"urllib3"}  # by requests
+    assert {name for app in APPS.values() for name in app.requires} <= everything | brought_along
+
+
+@pytest.mark.parametrize("server", sorted({kind.server for kind in KINDS.values()}))
+def test_every_server_comes_with_the_suite_or_as_an_extra_of_its_name(server: str) -> None:
+    needed = {name for kind in KINDS.values() if kind.server == server for name in kind.requires}
+    extras = [server] if server in PROJECT["project"]["optional-dependencies"] else []
+    assert needed <= distributions(*extras)
+
+
+def test_a_plain_installation_needs_no_compiler() -> None:
+    assert "uwsgi" not in distributions()
 
 
 def test_the_wheel_says_who_may_use_it_and_what_it_is(wheel: Path) -> None:

@@ -1,58 +1,77 @@
 """Before anything is measured, a target proves that it gives the right answers."""
 
 import http.client
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...apps.contract import CONTRACT, Exchange, check
+from ...apps.catalogue import Feature
+from ...apps.contract import (
+    CONTRACT,
+    ECHO_PATH,
+    MESSAGES,
+    Exchange,
+    Reply,
+    Story,
+    check,
+    exchanges_for,
+    stories_for,
+    tell,
+)
 from ...results.errors import TargetError, UsageError
-from ...scenarios.model import Scenario
+from ...scenarios.model import Message, Part, Scenario
 from ..load.nonce import marked
 from ..load.orders import Expectation
-from .launch import Answer, LiveTarget
+from .capability import why_not
+from .launch import HOST, LiveTarget
+from .needs import needs_of, required_by
+from .websocket_probe import echo
 
 REPEATS = 5
+MESSAGE_REPEATS = 50
+TIMEOUT_S = 10.0
 EXCHANGES = {exchange.name: exchange for exchange in CONTRACT}
 
 
 @dataclass(frozen=True, slots=True)
 class Conformity:
-    """What a proven target will be held to under load, and how long one request alone takes, by scenario."""
+    """What a proven target will be held to under load, and how long one request alone takes, by scenario.
 
-    expectations: Mapping[str, Expectation]
+    `expectations` has one for each part of a scenario: one where it is no mix.
+    """
+
+    expectations: Mapping[str, tuple[Expectation, ...]]
     service_s: Mapping[str, float]
 
 
 def prove(live: LiveTarget, scenarios: Sequence[Scenario]) -> Conformity:
-    """Ask a target for everything it owes, and each scenario's request once.
+    """Ask a target for everything it owes, and each scenario's requests once.
 
-    Ours owe the whole contract; a user's app owes what each scenario expects. Raises TargetError at the first wrong
-    answer.
+    Ours owe the contract, as far as the scenarios need it; a user's app owes what each scenario expects. Raises
+    TargetError at the first wrong answer.
     """
-    bodies = _prove_contract(live) if live.target.app.ours else {}
-    expectations: dict[str, Expectation] = {}
+    ours = live.target.app.ours
+    bodies = prove_contract(live, needs_of(scenarios, ours=True)) if ours else {}
+    expectations = {}
     for scenario in scenarios:
-        expect = scenario.expect
-        if live.target.app.ours and expect.exchange is not None:
-            exchange = exchange_named(expect.exchange)
-            expectations[scenario.name] = Expectation(exchange.status, body=bodies[exchange.name])
-        else:
-            contains = None if expect.text is None else marked(expect.text).encode()
-            expectations[scenario.name] = Expectation(expect.status, contains=contains)
-        _ask_rightly(live, scenario, expectations[scenario.name])
+        if why_not(live.target.app, live.target.setup, required_by(scenario, ours=ours)):
+            continue  # it takes no part there
+        expectations[scenario.name] = tuple(_expectation(part, bodies) for part in scenario.parts)
+        _ask_all(live, scenario, expectations[scenario.name])
     return Conformity(expectations, {})
 
 
 def timed(live: LiveTarget, proof: Conformity, scenarios: Sequence[Scenario]) -> Conformity:
-    """What was proven, with the time that one request of each scenario takes alone (the best of a few).
+    """What was proven, with the time that one request of each scenario takes alone (the best of a few; of a mix, the
+    mean by weight).
 
     To be asked for while nothing else happens: a turn's length follows from it. A known wait says enough by itself.
     Raises TargetError at a wrong answer.
     """
     service_s = {
-        scenario.name: min(_ask_rightly(live, scenario, proof.expectations[scenario.name]) for _ in range(REPEATS))
+        scenario.name: min(_ask_all(live, scenario, proof.expectations[scenario.name]) for _ in range(REPEATS))
         for scenario in scenarios
-        if not scenario.floor_ms
+        if scenario.name in proof.expectations and not scenario.floor_ms
     }
     return replace(proof, service_s=service_s)
 
@@ -64,49 +83,133 @@ def exchange_named(name: str) -> Exchange:
     return EXCHANGES[name]
 
 
-def _prove_contract(live: LiveTarget) -> dict[str, bytes]:
-    """Every exchange of the contract; the bodies as this target sends them, to be held to under load."""
-    bodies = {}
-    for exchange in CONTRACT:
-        answer = _ask(live, exchange.target, exchange.method)
-        wrong = check(exchange, answer.status, answer.content_type, answer.body, answer.elapsed_ms)
-        if wrong is not None:
-            raise TargetError(f"{live.name} answers wrongly: {wrong}", f"its output is in {live.process.log}")
-        bodies[exchange.name] = answer.body
+def provable_features(live: LiveTarget, needed: Iterable[Feature]) -> frozenset[Feature]:
+    """Those of the needed features that this app has, and that its setup does not lack."""
+    app, setup = live.target.app, live.target.setup
+    return frozenset(feature for feature in needed if not why_not(app, setup, {feature}))
+
+
+def prove_contract(live: LiveTarget, needed: Iterable[Feature]) -> dict[str, bytes]:
+    """Every exchange and story of the contract that needs nothing else than these features; the bodies as this target
+    sends them, to be held to under load, by the exchange's name. Raises TargetError at the first wrong answer."""
+    features = provable_features(live, needed)
+    exchanges = exchanges_for(features)
+    bodies = {exchange.name: _prove_exchange(live, exchange) for exchange in exchanges}
+    for exchange in exchanges:
+        if exchange.upstream_calls:
+            _prove_exchange(live, exchange)  # what was kept of the first answer shows now
+    for story in stories_for(features):
+        _prove_story(live, story)
+    if Feature.WEBSOCKET in features:
+        drops_empty = live.target.setup.kind.drops_empty_messages
+        _prove_echo(live, ECHO_PATH, [message for message in MESSAGES if message or not drops_empty])
     return bodies
 
 
-def _ask_rightly(live: LiveTarget, scenario: Scenario, expect: Expectation) -> float:
-    """Ask a scenario's request once: the seconds it took. Raises TargetError when the answer is wrong."""
-    request = scenario.request
-    if not scenario.provable:
-        return 0.0
-    answer = _ask(live, request.path, request.method, scenario.load.timeout_s, request.headers)
-    wrong = _differs(answer, expect)
+def _prove_exchange(live: LiveTarget, exchange: Exchange) -> bytes:
+    hits = live.upstream_hits() if exchange.upstream_calls else 0
+    reply = _ask_exchange(live, exchange)
+    wrong = check(
+        exchange,
+        reply.status,
+        reply.headers.get("content-type"),
+        reply.body,
+        reply.elapsed_ms,
+        headers=reply.headers,
+        first_ms=reply.first_ms,
+    )
+    if wrong is not None:
+        raise _wrong(live, wrong)
+    if exchange.upstream_calls and (called := live.upstream_hits() - hits) != exchange.upstream_calls:
+        raise _wrong(live, f"{exchange.name}: it called the upstream {called} times, not {exchange.upstream_calls}")
+    return reply.body
+
+
+def _prove_story(live: LiveTarget, story: Story) -> None:
+    wrong = tell(story, lambda exchange: _ask_exchange(live, exchange))
+    if wrong is not None:
+        raise _wrong(live, wrong)
+
+
+def _ask_exchange(live: LiveTarget, exchange: Exchange) -> Reply:
+    return _ask(live, exchange.target, exchange.method, TIMEOUT_S, exchange.request_headers, exchange.request_body)
+
+
+def _prove_echo(live: LiveTarget, path: str, messages: Sequence[str | bytes]) -> float:
+    """Have messages echoed, one after the other: the seconds that each took. Raises TargetError."""
+    began = time.perf_counter()
+    try:
+        answers = echo(HOST, live.port, path, messages, TIMEOUT_S)
+    except (OSError, ValueError) as error:
+        raise live.failure(f"broke off its WebSocket at {path} ({error!r})") from error
+    took_s = (time.perf_counter() - began) / len(messages)
+    for number, (sent, got) in enumerate(zip(messages, answers, strict=True), 1):
+        if type(got) is not type(sent) or got != sent:
+            raise _wrong(live, f"WebSocket {path}: message {number} came back as {got[:40]!r}, not {sent[:40]!r}")
+    return took_s
+
+
+def _wrong(live: LiveTarget, what: str) -> TargetError:
+    return TargetError(f"{live.name} answers wrongly: {what}", f"its output is in {live.process.log}")
+
+
+def _expectation(part: Part, bodies: Mapping[str, bytes]) -> Expectation:
+    """What a part's answers will be held to: the contract's own body where it is the same each time."""
+    expect = part.expect
+    contains = None if expect.text is None else marked(expect.text).encode()
+    if expect.exchange is None or expect.exchange not in bodies:
+        return Expectation(expect.status, contains=contains)
+    exchange = exchange_named(expect.exchange)
+    body = None if exchange.body is None else bodies[exchange.name]
+    return Expectation(exchange.status, body=body, contains=contains if body is None else None)
+
+
+def _ask_all(live: LiveTarget, scenario: Scenario, expectations: Sequence[Expectation]) -> float:
+    """Ask each part of a scenario once: the seconds that one takes, the mean by weight; 0 where asking is not for us.
+
+    Raises TargetError when an answer is wrong.
+    """
+    if scenario.message is not None:
+        return _echo_message(live, scenario.parts[0].request.path, scenario.message)
+    asked = [
+        (part.weight, _ask_rightly(live, scenario, part, expect))
+        for part, expect in zip(scenario.parts, expectations, strict=True)
+        if scenario.provable or (scenario.mix and part.request.reads_only)
+    ]
+    return sum(weight * seconds for weight, seconds in asked) / max(sum(weight for weight, _ in asked), 1)
+
+
+def _echo_message(live: LiveTarget, path: str, message: Message) -> float:
+    sent = message.content if message.text is None else marked(message.text)
+    return _prove_echo(live, path, [sent] * MESSAGE_REPEATS)
+
+
+def _ask_rightly(live: LiveTarget, scenario: Scenario, part: Part, expect: Expectation) -> float:
+    request = part.request
+    headers = {name: marked(value) for name, value in request.headers.items()}
+    content = marked(request.body).encode() if request.body else request.content
+    reply = _ask(live, marked(request.path), request.method, scenario.load.timeout_s, headers, content)
+    wrong = differs(reply, expect)
     if wrong:
-        raise TargetError(
-            f"{live.name} answers wrongly: {request.method} {request.path}: {wrong}",
-            f"its output is in {live.process.log}",
-        )
-    return answer.elapsed_ms / 1000
+        raise _wrong(live, f"{request.method} {request.path}: {wrong}")
+    return reply.elapsed_ms / 1000
 
 
-def _differs(answer: Answer, expect: Expectation) -> str:
-    if answer.status != expect.status:
-        excerpt = answer.body[:120].decode(errors="replace").strip()
-        return f"expected status {expect.status}, got {answer.status}" + (f": {excerpt}" if excerpt else "")
-    if expect.body is not None and answer.body != expect.body:
+def differs(reply: Reply, expect: Expectation) -> str:
+    """How an answer differs from what is expected; empty where it does not."""
+    if reply.status != expect.status:
+        excerpt = reply.body[:120].decode(errors="replace").strip()
+        return f"expected status {expect.status}, got {reply.status}" + (f": {excerpt}" if excerpt else "")
+    if expect.body is not None and reply.body != expect.body:
         return "the body is not the same each time"
-    if expect.contains is not None and expect.contains not in answer.body:
+    if expect.contains is not None and expect.contains not in reply.body:
         return f"the body lacks {expect.contains.decode(errors='replace')!r}"
     return ""
 
 
-def _ask(
-    live: LiveTarget, path: str, method: str, timeout_s: float = 10.0, headers: Mapping[str, str] | None = None
-) -> Answer:
+def _ask(live: LiveTarget, path: str, method: str, timeout_s: float, headers: Mapping[str, str], body: bytes) -> Reply:
     try:
-        return live.ask(path, method, timeout_s, headers)
+        return live.ask(path, method, timeout_s, headers, body)
     except TimeoutError as error:
         raise live.failure(f"gave no answer to {method} {path} within {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException) as error:

@@ -1,11 +1,12 @@
 """A guard stands between `bench` and each process tree it starts, so that the tree ends when `bench` does.
 
-It runs as a script of its own (``python -I -S guard.py CORES -- COMMAND…``), needs only the standard library, and
-is told nothing but the command. Its standard input is a pipe from `bench`: when that closes, for whatever reason
+It runs as a script of its own (``python -I -S guard.py CORES GRACE_S -- COMMAND…``), needs only the standard library,
+and is told nothing but the command. Its standard input is a pipe from `bench`: when that closes, for whatever reason
 (normal end, exception, kill -9), the guard asks the command to stop, waits for the grace period, and kills what is
 left. As a child subreaper it also inherits, and ends, what the command orphaned (daemons, workers whose master died).
 
-Protocol: the first line on standard output is ``pid N``; at the end comes ``exit CODE``. A line ``stop SIGNAL GRACE_S``
+Protocol: the first line on standard output is ``pid N NS``, with the instant of the start on the monotonic clock, in
+nanoseconds; at the end comes ``exit CODE``. A line ``stop SIGNAL GRACE_S``
 on standard input asks for an end by that signal.
 """
 
@@ -21,7 +22,6 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-GRACE_S = 3.0
 POLL_S = 0.02
 
 
@@ -102,9 +102,9 @@ def end_tree(process: "subprocess.Popen[bytes]", signum: int, grace_s: float) ->
         time.sleep(POLL_S)
 
 
-def watch(process: "subprocess.Popen[bytes]") -> None:
+def watch(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
     """Wait until the command ends, or until standard input closes or asks for its end."""
-    signum, grace_s = int(signal.SIGTERM), GRACE_S
+    signum = int(signal.SIGTERM)
     files = [0]
     with contextlib.suppress(AttributeError, OSError):
         files.append(os.pidfd_open(process.pid))  # readable once it has ended: no need to wake up and look
@@ -121,8 +121,11 @@ def watch(process: "subprocess.Popen[bytes]") -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Start the command on the given cores (``-`` for all it may use) and watch over it."""
-    cores, _, *command = arguments
+    """Start the command on the given cores (``-`` for all it may use) and watch over it.
+
+    `grace_s` is for the case that `bench` ends without a word.
+    """
+    cores, grace_s, _, *command = arguments
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)  # the pipe alone decides: a signal to the guard must not orphan the tree
     prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -136,6 +139,7 @@ def main(arguments: list[str]) -> int:
             signal.signal(signum, signal.SIG_DFL)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
+    began_ns = time.monotonic_ns()
     try:
         # preexec_fn is safe here: the guard has one thread.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, preexec_fn=in_child)
@@ -143,8 +147,8 @@ def main(arguments: list[str]) -> int:
         os.write(1, f"failed {error}\n".encode())
         return 127
     COMMAND_PID[0] = process.pid
-    os.write(1, f"pid {process.pid}\n".encode())
-    watch(process)
+    os.write(1, f"pid {process.pid} {began_ns}\n".encode())
+    watch(process, float(grace_s))
     try:
         os.write(1, f"exit {process.wait()}\n".encode())
     except BrokenPipeError:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,9 +12,15 @@ from pathlib import Path
 from ...apps.catalogue import Interface
 from ...results.errors import TargetError, UsageError
 from .servers import Kind
+from .setups import program_of
 
 PROBE = Path(__file__).with_name("probe_app.py")
 PROBE_TIMEOUT_S = 60
+# What makes any Python program slower, so that it shows what it does. What is left says how Python runs at all.
+DEBUGGING = (
+    *("PYTHONASYNCIODEBUG", "PYTHONDEVMODE", "PYTHONTRACEMALLOC", "PYTHONVERBOSE", "PYTHONPROFILEIMPORTTIME"),
+    *("PYTHONMALLOCSTATS", "PYTHONINSPECT"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +31,23 @@ class Interpreter:
     version: str
     gil: bool
     installed: Mapping[str, str]
+    implementation: str = "CPython"
+    free_threaded: bool = False
+
+    @property
+    def description(self) -> str:
+        """In words: ``CPython 3.13.1``, with what there is to say of its GIL where it is built to do without."""
+        name = f"{self.implementation} {self.version}"
+        if not self.free_threaded:
+            return name
+        return f"{name}, free-threaded" + (" build with the GIL on" if self.gil else "")
 
     def missing(self, kind: Kind) -> tuple[str, ...]:
-        """The distributions that a kind of server needs and this interpreter lacks."""
-        return tuple(name for name in kind.requires if name not in self.installed)
+        """The distributions that a kind of server needs and this interpreter lacks, or its program beside it."""
+        missing = tuple(name for name in kind.requires if name not in self.installed)
+        if not missing and kind.program and not Path(program_of(self.path, kind)).exists():
+            return (program_of(self.path, kind),)
+        return missing
 
     def install_command(self, kind: Kind) -> str:
         """The command that brings what a kind of server needs."""
@@ -58,7 +77,14 @@ def find_python(text: str) -> str:
 def interpreter(python: str) -> Interpreter:
     """What an interpreter has. Raises UsageError when it cannot be run."""
     answer = _ask(python, "-", Path.cwd(), os.environ)
-    return Interpreter(python, str(answer["python"]), bool(answer["gil"]), _versions(answer["installed"]))
+    return Interpreter(
+        python,
+        str(answer["python"]),
+        bool(answer["gil"]),
+        _versions(answer["installed"]),
+        str(answer["implementation"]),
+        bool(answer["free_threaded"]),
+    )
 
 
 def with_root(env: Mapping[str, str], root: Path) -> dict[str, str]:
@@ -80,16 +106,25 @@ def find_interface(python: str, app: str, root: Path) -> Interface:
         raise TargetError(f"cannot import {app!r}: {answer['error']}", f"{hint}\n{where}".strip())
     if not answer["interface"]:
         raise UsageError(
-            f"{app!r} is a {answer['type']}: it is not clear whether it speaks WSGI or ASGI",
-            "say it with --interface wsgi or --interface asgi",
+            f"{app!r} is a {answer['type']}: it is not clear whether it speaks WSGI, ASGI or RSGI",
+            "say it with --interface wsgi, asgi or rsgi",
         )
     return Interface(str(answer["interface"]))
 
 
-def _ask(python: str, app: str, root: Path, env: Mapping[str, str]) -> Mapping[str, object]:
+def gil_when_serving(python: str, app: str, root: Path, kind: Kind) -> bool:
+    """Whether the GIL is on once an app and its server are imported: in a free-threaded Python, an extension that is
+    not made for it turns it on. Raises TargetError when importing does not end."""
+    modules = [name.replace("-", "_") for name in kind.requires]
+    return bool(_ask(python, app, root, with_root(os.environ, root), modules)["gil"])
+
+
+def _ask(
+    python: str, app: str, root: Path, env: Mapping[str, str], modules: Sequence[str] = ()
+) -> Mapping[str, object]:
     try:
         done = subprocess.run(
-            [python, str(PROBE), app],
+            [python, str(PROBE), app, *modules],
             cwd=root,
             env=dict(env),
             stdin=subprocess.DEVNULL,

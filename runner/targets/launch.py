@@ -8,35 +8,46 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from ...apps.catalogue import Feature
+from ...apps.contract import Reply
 from ...results.errors import TargetError
 from ...results.records import ProblemCode
-from .interpreters import with_root
+from .asking import ask
+from .interpreters import DEBUGGING, with_root
 from .process import GuardedProcess
 from .setups import Setup
+from .workers import serving_processes, thread_counts, thread_shortfall
 
 HOST = "127.0.0.1"
 READY_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 5.0
+LAST_LOOK_S = 0.5
 SETTLE_TIMEOUT_S = 4.0
 SETTLED_CPU_SHARE = 0.05
 PORT_ATTEMPTS = 3
+OF_SERVICES = ("DATABASE_URL", "DATABASE_POOL_SIZE", "UPSTREAM_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app under test: `path` is ``module:attr``, imported from `root`. `ours`: held to the contract of the suite."""
+    """An app under test: `path` is ``module:attr``, imported from `root`. `ours`: held to the contract of the suite.
+
+    What a user's own app can do is not known: it counts as able to do everything, on any loop.
+    """
 
     name: str
     path: str
     interface: str
     root: Path
     ours: bool
+    features: frozenset[Feature] = frozenset(Feature)
+    loops: frozenset[str] = frozenset({"asyncio", "trio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +65,17 @@ class Target:
         return f"{self.app.name}@{self.setup.name}{self.label}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, as a plain client sees it."""
-
-    status: int
-    content_type: str | None
-    body: bytes
-    elapsed_ms: float
-
-
 class LiveTarget:
     """A launched target: its process tree, where it listens, and what is known of it."""
 
-    def __init__(self, target: Target, process: GuardedProcess, port: int) -> None:
-        """Take charge of a tree that was just started."""
+    def __init__(
+        self, target: Target, process: GuardedProcess, port: int, upstream_hits: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Take charge of a tree that was just started. `upstream_hits`: how often it has called the upstream so far."""
         self.target = target
         self.process = process
         self.port = port
+        self._upstream_hits = upstream_hits
         self.pids: tuple[int, ...] = ()
         self._served: set[int] = set()
 
@@ -91,24 +95,18 @@ class LiveTarget:
         method: str = "GET",
         timeout_s: float = ANSWER_TIMEOUT_S,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+        body: bytes = b"",
+    ) -> Reply:
         """Ask once, over a new connection. Raises OSError or http.client.HTTPException."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=timeout_s)
-        try:
-            started = time.perf_counter()
-            connection.request(method, path, headers={**(headers or {}), "Connection": "close"})
-            response = connection.getresponse()
-            body = response.read()
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            return Answer(response.status, response.getheader("content-type"), body, elapsed_ms)
-        finally:
-            connection.close()
+        return ask((HOST, self.port), path, method, headers=headers, body=body, timeout_s=timeout_s)
+
+    def upstream_hits(self) -> int:
+        """How often it has called the upstream so far. Raises TargetError when the upstream is lost."""
+        return self._upstream_hits()
 
     def serving_processes(self) -> list[int]:
-        """The processes that serve: all that listen on the port, without a master that only supervises them."""
-        listening = [process.pid for process in self.process.tree() if _listens(process, self.port)]
-        workers = [pid for pid in listening if pid != self.process.pid]
-        return workers or listening
+        """The processes that serve, without a master that only supervises them, or a router that only passes on."""
+        return serving_processes(self.process.tree(), self.port, self.target.setup.kind)
 
     def condition(self) -> list[tuple[ProblemCode, str]]:
         """What became of it since it was last looked at; empty when it is well."""
@@ -117,15 +115,20 @@ class LiveTarget:
             message = self.failure(f"ended with code {code} while it was measured").message
             return [(ProblemCode.SERVER_DIED, message)]
         found = []
-        died = [pid for pid in self._served if not psutil.pid_exists(pid)]
+        served = self._served
+        self.refresh()
+        # Not asked before: one that just ended may be reaped, and replaced, before the tree is looked at.
+        died = served - self._served
         if died:
             reason = reason_in(self.process.log_tail(40))
             message = f"{len(died)} of its workers died while it was measured"
             found.append((ProblemCode.WORKER_DIED, f"{message}: {reason}" if reason else message))
-        self.refresh()
         serving, wanted = self._served, self.target.setup.workers
         if len(serving) < wanted:
             found.append((ProblemCode.WORKER_COUNT, f"runs {len(serving)} of {wanted} workers"))
+        short = thread_shortfall(self.target.setup, thread_counts(serving))
+        if short:
+            found.append((ProblemCode.WORKER_COUNT, short))
         return found
 
     def failure(self, what: str) -> TargetError:
@@ -137,25 +140,42 @@ class LiveTarget:
         )
 
 
-def launch(target: Target, log: Path, port: int, *, hash_seed: int, cores: Iterable[int] = ()) -> LiveTarget:
-    """Start a target and return at once, so that several start side by side; `await_ready` tells how it went."""
+def launch(
+    target: Target,
+    log: Path,
+    port: int,
+    *,
+    hash_seed: int,
+    cores: Iterable[int] = (),
+    given: Mapping[str, str] | None = None,
+    upstream_hits: Callable[[], int] = lambda: 0,
+) -> LiveTarget:
+    """Start a target and return at once, so that several start side by side; `await_ready` tells how it went.
+
+    `given` are the variables that say where the run's services are.
+    """
     command = target.setup.command(target.python, target.app.path, HOST, port)
-    env = target_environment(os.environ, target, hash_seed)
+    env = target_environment(os.environ, target, hash_seed, given or {})
     process = GuardedProcess(
         command, log, cwd=target.app.root, env=env, cores=cores, stop_signal=target.setup.kind.stop_signal
     )
-    return LiveTarget(target, process, port)
+    return LiveTarget(target, process, port, upstream_hits)
 
 
-def target_environment(env: Mapping[str, str], target: Target, hash_seed: int) -> dict[str, str]:
-    """The environment of a target: the user's, with the app's folder importable, and no hidden server settings."""
-    unset = target.setup.kind.unset_env
+def target_environment(
+    env: Mapping[str, str], target: Target, hash_seed: int, given: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of a target: the user's, with the app's folder importable, and no hidden server settings.
+
+    Our apps see the services that they are `given`, never a database of the user's; the user's app sees its own first.
+    """
+    unset = (*target.setup.kind.unset_env, *DEBUGGING, *(OF_SERVICES if target.app.ours else ()))
     kept = {
         name: value
         for name, value in env.items()
         if not any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in unset)
     }
-    return with_root(kept, target.app.root) | {
+    return with_root({**given, **kept}, target.app.root) | {
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }
@@ -170,19 +190,21 @@ def free_ports(count: int) -> list[int]:
         return [int(sock.getsockname()[1]) for sock in sockets]
 
 
-def await_ready(live: LiveTarget, path: str, timeout_s: float, deadline: float) -> Answer:
+def await_ready(live: LiveTarget, path: str, timeout_s: float, deadline: float) -> Reply:
     """Wait until a target answers `path` with its whole number of workers; return the answer, whatever it says.
 
     `deadline` is the instant on the monotonic clock, `timeout_s` after the launch. Raises TargetError when it exits,
     when something else answers on its port, or when the time is up.
     """
     complaint = f"did not listen on its port within {timeout_s:g} s"
-    while time.monotonic() < deadline:
+    looked = False
+    while (left_s := deadline - time.monotonic()) > 0 or not looked:
+        looked = True  # once, even where waiting for others has taken all the time
         if not live.process.running:
             code = live.process.exit_code()
             raise live.failure(f"exited with code {code} before it answered")
         try:
-            answer = live.ask(path)
+            answer = live.ask(path, timeout_s=min(ANSWER_TIMEOUT_S, max(left_s, LAST_LOOK_S)))
         except TimeoutError:
             complaint = f"accepts connections, but gave no answer to {path} within {timeout_s:g} s"
         except OSError as error:
@@ -237,17 +259,9 @@ def port_was_taken(live: LiveTarget) -> bool:
 
 def reason_in(log: str) -> str:
     """The line of a log that says why: the last one that names an exception, else the first that tells of an error."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    # An exception group has its errors behind bars.
+    lines = [line.strip(" |") for line in log.splitlines() if line.strip(" |")]
     named = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
     told = [line for line in lines if re.search(r"\b(error|could not|cannot|failed)\b", line, re.IGNORECASE)]
     # A traceback ends with its error; a server's own log begins with it.
     return (named[-1:] or told[:1] or lines[-1:] or [""])[0][:300]
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    with contextlib.suppress(psutil.Error):
-        return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-            for connection in process.net_connections("tcp")
-        )
-    return False

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from ...results.errors import TargetError
 from ...scenarios.model import Scenario
+from ..load.orders import Expectation
 from .checking import Conformity, prove, timed
+from .cold_start import Start, first_answer
 from .launch import (
     PORT_ATTEMPTS,
     READY_TIMEOUT_S,
@@ -19,8 +21,9 @@ from .launch import (
     port_was_taken,
     settle,
 )
+from .services import Services
 
-CONTRACT_PATH = "/api/items"
+CONTRACT_PATH = "/json"
 
 
 class TargetLauncher:
@@ -33,19 +36,25 @@ class TargetLauncher:
         server_cores: Sequence[int],
         probe_path: str,
         ready_timeout_s: float = READY_TIMEOUT_S,
+        services: Services | None = None,
     ) -> None:
-        """`probe_path` is what a user's app is asked until it answers."""
+        """`probe_path` is what a user's app is asked until it answers; whoever started `services` closes them."""
         self._log_path = log_path
         self._start_cores = start_cores
         self._server_cores = server_cores
         self._probe_path = probe_path
         self._ready_timeout_s = ready_timeout_s
+        self._services = services or Services()
         self._started: list[LiveTarget] = []
         self._deadline = 0.0
 
     def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
         """Launch all; for each, its live target (ready, quiet and pinned), or why there is none."""
         self._started = []
+        try:
+            self._services.prepare(targets, epoch)
+        except TargetError as error:
+            return [error] * len(targets)
         self._deadline = time.monotonic() + self._ready_timeout_s
         for target, port in zip(targets, free_ports(len(targets)), strict=True):
             self._launch(target, port, epoch, hash_seed)
@@ -77,6 +86,23 @@ class TargetLauncher:
                     proofs[index] = error
         return proofs
 
+    def start_alone(
+        self, target: Target, epoch: int, hash_seed: int, scenario: Scenario, expect: Expectation
+    ) -> Start | TargetError:
+        """Start one more of a target that runs already, on the servers' cores alone, until its first right answer; and
+        end it. It has the database of the one that runs."""
+        for attempt in range(PORT_ATTEMPTS):
+            live = self._launch(target, free_ports(1)[0], epoch, hash_seed, self._server_cores)
+            try:
+                return first_answer(live, scenario.parts[0].request, expect, scenario.load.timeout_s)
+            except TargetError as error:
+                if attempt + 1 == PORT_ATTEMPTS or not port_was_taken(live):
+                    return error
+            finally:
+                live.process.stop()
+                self._started.remove(live)
+        raise AssertionError("the loop returns")
+
     def stop(self) -> None:
         """End every process tree of this epoch, also of targets that never got ready."""
         for live in self._started:
@@ -84,10 +110,21 @@ class TargetLauncher:
         for live in self._started:
             live.process.stop()
         self._started = []
+        self._services.release()
 
-    def _launch(self, target: Target, port: int, epoch: int, hash_seed: int) -> LiveTarget:
+    def _launch(
+        self, target: Target, port: int, epoch: int, hash_seed: int, cores: Sequence[int] | None = None
+    ) -> LiveTarget:
         log = self._log_path(f"e{epoch:03d}-{target.name}")
-        live = launch(target, log, port, hash_seed=hash_seed, cores=self._start_cores)
+        live = launch(
+            target,
+            log,
+            port,
+            hash_seed=hash_seed,
+            cores=self._start_cores if cores is None else cores,
+            given=self._services.environment(target, epoch),
+            upstream_hits=lambda: self._services.hits(target, epoch),
+        )
         self._started.append(live)
         return live
 

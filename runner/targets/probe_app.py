@@ -1,8 +1,9 @@
 """Looks at an app in the interpreter it will run in, where sgibench need not be installed. Prints one JSON document.
 
-Usage: ``python probe_app.py MODULE:ATTR``, or ``-`` to ask only what is installed (standard library only). Which
-interface an app speaks is found as servers find it: a coroutine function, or an object whose ``__call__`` is one, is
-ASGI; Flask's and Django's own types, or a callable of two arguments, are WSGI.
+Usage: ``python probe_app.py MODULE:ATTR [MODULE...]``, or ``-`` to ask only what is installed (standard library only).
+The modules are imported too: whether the GIL is on depends on what a free-threaded Python has to load. Which
+interface an app speaks is found as servers find it: an object with ``__rsgi__`` is RSGI; a coroutine function, or an
+object whose ``__call__`` is one, is ASGI; Flask's and Django's own types, or a callable of two arguments, are WSGI.
 """
 
 import contextlib
@@ -15,11 +16,14 @@ import os
 import platform
 import re
 import sys
+import sysconfig
 import traceback
 
 
 def interface_of(app: object) -> str:
-    """``asgi``, ``wsgi``, or an empty string when it cannot be told."""
+    """``rsgi``, ``asgi``, ``wsgi``, or an empty string when it cannot be told."""
+    if callable(getattr(app, "__rsgi__", None)):
+        return "rsgi"
     call = getattr(app, "__call__", None)  # noqa: B004 - its signature is wanted, not whether it is there
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(call):
         return "asgi"
@@ -77,12 +81,16 @@ def main() -> None:
     # What the app prints on import must not mix with the answer.
     with contextlib.redirect_stdout(io.StringIO()):
         answer: dict[str, object] = dict(look_at(path)) if path != "-" else {}
+        for module in sys.argv[2:]:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
     if path == "-":
         answer["installed"] = installed()
     answer["python"] = platform.python_version()
     answer["implementation"] = platform.python_implementation()
     gil = getattr(sys, "_is_gil_enabled", None)
     answer["gil"] = gil() if gil else True
+    answer["free_threaded"] = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     # A thread that the app started on import must not keep this process, which only looks.

@@ -42,7 +42,7 @@ class GuardedProcess:
         core_list = ",".join(str(core) for core in sorted(cores)) or "-"
         with log.open("ab") as output:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(GUARD), core_list, "--", *command],
+                [sys.executable, "-I", "-S", str(GUARD), core_list, str(grace_s), "--", *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -52,6 +52,7 @@ class GuardedProcess:
                 start_new_session=True,
             )
         self._pid: int | None = None
+        self._began = 0.0
 
     @property
     def pid(self) -> int:
@@ -63,8 +64,15 @@ class GuardedProcess:
                 self._exit_code = 127  # as a shell says it
                 self.stop()
                 raise TargetError(f"cannot start {self.command[0]}: {rest or 'its guard gave no answer'}")
-            self._pid = int(rest)
+            pid, _, began_ns = rest.partition(" ")
+            self._pid, self._began = int(pid), int(began_ns) / 1e9
         return self._pid
+
+    @property
+    def began(self) -> float:
+        """When the command was started, on the monotonic clock. Raises TargetError when it could not be."""
+        _ = self.pid  # comes with it
+        return self._began
 
     def _read_line(self, timeout_s: float) -> tuple[str, str]:
         """The guard's next line as (word, rest); empty strings when there is none in time."""
@@ -108,8 +116,10 @@ class GuardedProcess:
             return []
 
     def pin(self, cores: Iterable[int]) -> None:
-        """Bind every thread of the tree to these cores; threads started later inherit it."""
+        """Bind every thread of the tree to these cores, if any; threads started later inherit it."""
         wanted = set(cores)
+        if not wanted:
+            return
         for _ in range(5):  # a thread may start another while we look
             threads = [tid for process in self.tree() for tid in _threads(process.pid)]
             moved = [tid for tid in threads if not _pin_thread(tid, wanted)]

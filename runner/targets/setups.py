@@ -2,8 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...results.errors import UsageError
 from .servers import KINDS, Kind, SlotRule
@@ -43,12 +44,33 @@ class Setup:
                 return None
 
     def command(self, python: str, app: str, host: str, port: int | str) -> tuple[str, ...]:
-        """The command line that starts `app` (``module:attr``, or ``module:factory()``) on this setup."""
-        extra: tuple[str, ...] = ()
-        if app.endswith("()") and self.kind.factory_argument is not None:
-            app, extra = app.removesuffix("()"), (self.kind.factory_argument,)
+        """The command line that starts `app` (``module:attr``, or ``module:factory()``) on this setup.
+
+        Raises UsageError for a factory that the server cannot call.
+        """
+        factory = app.endswith("()")
+        if factory and not self.kind.factories:
+            raise UsageError(
+                f"{self.kind.name} cannot call {app} for the app",
+                "give it a module with `app = factory()`, or take another server (`bench list setups`)",
+            )
+        if factory and self.kind.factory_argument is not None:
+            app = app.removesuffix("()")
         values = {"app": app, "host": host, "port": port, "workers": self.workers, "threads": self.threads}
-        return (python, *(argument.format(**values) for argument in self.kind.arguments), *extra)
+        arguments = (argument.format(**values) for argument in self._arguments(factory))
+        return (program_of(python, self.kind), *arguments)
+
+    def _arguments(self, factory: bool) -> Iterator[str]:
+        for argument in self.kind.arguments:
+            if argument == "{app}" and factory and self.kind.factory_argument is not None:
+                # Before the app: what follows it, some servers take for the app's own.
+                yield self.kind.factory_argument
+            yield argument
+
+
+def program_of(python: str, kind: Kind) -> str:
+    """What is started: the interpreter, or a server's own program, which lies beside it."""
+    return str(Path(python).with_name(kind.program)) if kind.program else python
 
 
 def parse_setup(text: str) -> Setup:
@@ -59,16 +81,21 @@ def parse_setup(text: str) -> Setup:
         written = match["kind"] if match else text
         raise unknown("setup", written, KINDS, see="bench list setups")
     workers = int(match["workers"] or kind.default_workers)
-    threads = int(match["threads"] or kind.default_threads)
     if match["threads"] and not kind.threaded:
         raise UsageError(
             f"setup {text!r}: {kind.name} workers have no threads to set",
-            f"write {kind.name}-{workers}",
+            f"write {Setup(kind, kind.workers_within(workers), 1).name}",
         )
+    threads = int(match["threads"] or kind.threads_for(max(workers, 1)))
     if not 1 <= workers <= WORKER_LIMIT or not 1 <= threads <= THREAD_LIMIT:
         raise UsageError(
             f"setup {text!r}: workers must be 1 to {WORKER_LIMIT}, threads 1 to {THREAD_LIMIT}",
-            f"for example {kind.name}-2" + ("x16" if kind.threaded else ""),
+            f"for example {Setup(kind, kind.workers_within(2), 16).name}",
+        )
+    if workers != kind.workers_within(workers):
+        raise UsageError(
+            f"setup {text!r}: {kind.server} has one process only",
+            f"write {Setup(kind, 1, threads * workers if kind.threaded else 1).name}",
         )
     return Setup(kind, workers, threads)
 

@@ -1,0 +1,51 @@
+"""What is asked of an interpreter, and what is missing in it."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from sgibench.apps.catalogue import Interface
+from sgibench.runner.targets.interpreters import Interpreter, find_interface, interpreter
+from sgibench.runner.targets.servers import KINDS
+
+
+@pytest.mark.parametrize(
+    ("gil", "free_threaded", "words"),
+    [
+        (True, False, "CPython 3.13.1"),
+        (False, True, "CPython 3.13.1, free-threaded"),
+        (True, True, "CPython 3.13.1, free-threaded build with the GIL on"),
+    ],
+)
+def test_an_interpreter_is_described_with_its_gil(gil: bool, free_threaded: bool, words: str) -> None:
+    assert Interpreter("python", "3.13.1", gil, {}, "CPython", free_threaded).description == words
+
+
+def test_this_interpreter_says_of_itself_what_it_is() -> None:
+    here = interpreter(sys.executable)
+    assert here.description.startswith(f"{here.implementation} {sys.version_info.major}.{sys.version_info.minor}.")
+    assert here.gil == getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def test_a_server_whose_program_is_not_beside_the_interpreter_is_missing(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    program = python.with_name("uwsgi")
+    assert Interpreter(str(python), "3.13.1", True, {}).missing(KINDS["uwsgi"]) == ("uwsgi",)
+    has = Interpreter(str(python), "3.13.1", True, {"uwsgi": "2.0.31"})
+    assert has.missing(KINDS["uwsgi"]) == (str(program),)
+    program.touch()
+    assert has.missing(KINDS["uwsgi"]) == ()
+
+
+def test_the_command_that_installs_a_server_can_be_pasted() -> None:
+    command = interpreter(sys.executable).install_command(KINDS["hypercorn-trio"])
+    assert command == f'{sys.executable} -m pip install "hypercorn[trio]"'
+
+
+@pytest.mark.parametrize("interface", Interface)
+def test_the_interface_of_an_app_is_found_as_servers_find_it(interface: Interface) -> None:
+    here = Path(__file__).parent
+    assert find_interface(sys.executable, f"talking_app:{interface}", here) is interface
+    assert find_interface(sys.executable, f"talking_app:make_{interface}()", here) is interface
