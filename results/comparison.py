@@ -52,13 +52,16 @@ def _epoch_log_ratio(baseline: Trial, target: Trial, metric: Metric) -> float | 
 
 
 def turn_values(trial: Trial, metric: Metric) -> dict[int, float]:
-    """One figure per round: requests/s, or CPU microseconds per right answer. Turns without any are left out."""
+    """One figure per round: requests/s, CPU microseconds per right answer, or milliseconds up to it, where it is the
+    first after a start. Turns without any are left out."""
     values: dict[int, float] = {}
     for turn in trial.turns:
         if not turn.ledger.ok:
             continue
         if metric is Metric.THROUGHPUT:
             values[turn.round] = turn.throughput_rps
+        elif metric is Metric.START:
+            values[turn.round] = turn.elapsed_s * 1000
         elif turn.target_cpu_s:
             values[turn.round] = turn.target_cpu_s * 1e6 / turn.ledger.ok
     return values

@@ -9,6 +9,7 @@ from .histogram import Histogram
 from .ledger import Ledger
 
 SCHEMA_VERSION = 1
+USUAL_CONNECTIONS = 256  # of the open loop, where a scenario names no others
 
 
 class ProblemCode(StrEnum):
@@ -30,11 +31,13 @@ class ProblemCode(StrEnum):
     FEW_SAMPLES = "few-samples"
     NOT_STARTED = "not-started"
     WRONG_ANSWERS = "wrong-answers"
+    SKIPPED_WORK = "skipped-work"
     LOAD_LOST = "load-lost"
     REJECTED_MESSAGES = "rejected-messages"
     UNCALIBRATED = "uncalibrated"
     LOCUSTFILE = "locustfile"
     PACED = "paced"
+    SLOW_CLIENTS = "slow-clients"
     INTERRUPTED = "interrupted"
 
 
@@ -82,8 +85,11 @@ class Level:
 
     @property
     def label(self) -> str:
-        """Short form for file names and tables: ``c32``, or ``r500``."""
-        return f"r{self.rate_rps:.12g}" if self.rate_rps else f"c{self.concurrency}"
+        """Short form for file names and tables: ``c32``, ``r500``, or on unusual connections ``r500-c16``."""
+        if not self.rate_rps:
+            return f"c{self.concurrency}"
+        connections = "" if self.concurrency == USUAL_CONNECTIONS else f"-c{self.concurrency}"
+        return f"r{self.rate_rps:.12g}{connections}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,9 @@ class Turn:
 
     `started_s` counts from the start of the run on the monotonic clock. `elapsed_s` runs from first send to last
     answer (open loop: it is the planned window). `target_cpu_s` is the CPU time of the target's whole process tree in
-    it (None where it cannot be read), `load_cpu_s` what a load process used of its core, or waited for. `reopened`
-    counts kept-alive connections that had been closed while idle.
+    it (None where it cannot be read), `load_cpu_s` what a load process used of its core, or waited for, and
+    `load_wait_s` the part of that for which it waited. `reopened` counts kept-alive connections that had been closed
+    while idle.
     """
 
     round: int
@@ -105,6 +112,7 @@ class Turn:
     target_cpu_s: float | None
     load_cpu_s: float
     reopened: int = 0
+    load_wait_s: float = 0.0  # runs from before it was told apart have none
 
     @property
     def throughput_rps(self) -> float:
@@ -180,13 +188,25 @@ class TargetInfo:
     command: tuple[str, ...]
     python: str
     ours: bool
+    interpreter: str = ""  # in words: "CPython 3.13.1, free-threaded"
+    threads: int | None = None  # that a process really runs, where the setup fixes them
+
+
+class ScenarioKind(StrEnum):
+    """What is counted: answers to requests, messages that came back, or starts (in which nothing is pressed)."""
+
+    HTTP = "http"
+    WEBSOCKET = "websocket"
+    COLD_START = "cold-start"
 
 
 @dataclass(frozen=True, slots=True)
 class ScenarioInfo:
     """What was asked: the request, the levels, and what is known beforehand (`floor_ms`: no answer can be faster).
 
-    With a `locustfile`, its users asked what they liked, and a level's concurrency is how many there were.
+    With a `locustfile`, its users asked what they liked, and a level's concurrency is how many there were. `method`
+    and `path` are those of the first request where a scenario mixes several. `note` is always shown beside: what else
+    was the case meanwhile. `needs` are the features that a target must have.
     """
 
     name: str
@@ -197,6 +217,38 @@ class ScenarioInfo:
     floor_ms: float = 0.0
     waiting: bool = False
     locustfile: str = ""
+    kind: ScenarioKind = ScenarioKind.HTTP
+    note: str = ""
+    needs: tuple[str, ...] = ()
+    slow_clients: int = 0  # beside the load, holding whatever a server gives them
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """Targets that are compared with each other, and with no others: `baseline` is one of them.
+
+    With `slots`, each of them has so many requests in service, and what presses harder is no part of the comparison.
+    """
+
+    name: str
+    title: str
+    baseline: str
+    targets: tuple[str, ...]
+    slots: int | None = None
+
+    def compares(self, level: Level) -> bool:
+        """Whether the group's targets are compared at this level."""
+        return self.slots is None or level.concurrency <= self.slots
+
+
+@dataclass(frozen=True, slots=True)
+class NotPossible:
+    """What a target cannot do, and why, in one sentence; with a `level`, only that one."""
+
+    target: str
+    scenario: str
+    reason: str
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +274,13 @@ class Manifest:
     environment: Mapping[str, Any]
     problems: tuple[Problem, ...] = ()
     schema_version: int = SCHEMA_VERSION
+    groups: tuple[GroupInfo, ...] = ()
+    not_possible: tuple[NotPossible, ...] = ()
+
+    @property
+    def compared(self) -> tuple[GroupInfo, ...]:
+        """The groups; a run without any is one, of all its targets."""
+        return self.groups or (GroupInfo("", "", self.baseline, tuple(target.name for target in self.targets)),)
 
     @property
     def driver(self) -> str:

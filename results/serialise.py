@@ -7,17 +7,21 @@ from typing import Any
 from .histogram import Histogram
 from .ledger import Ledger
 from .records import (
+    GroupInfo,
     Level,
     Manifest,
     MemoryMark,
+    NotPossible,
     Problem,
     ScenarioInfo,
+    ScenarioKind,
     TargetInfo,
     Trial,
     Turn,
 )
 
 Json = Mapping[str, Any]
+LATER = ("groups", "not_possible")  # runs from before there were groups have none
 
 
 def manifest_to_dict(manifest: Manifest) -> dict[str, Any]:
@@ -31,22 +35,22 @@ def manifest_to_dict(manifest: Manifest) -> dict[str, Any]:
         "scenarios": [asdict(scenario) for scenario in manifest.scenarios],
         "environment": dict(manifest.environment),
         "problems": [problem.to_dict() for problem in manifest.problems],
+        "groups": [asdict(group) for group in manifest.groups],
+        "not_possible": [asdict(item) for item in manifest.not_possible],
     }
 
 
 def manifest_from_dict(data: Json) -> Manifest:
     """The manifest that `manifest_to_dict` wrote. Raises KeyError, TypeError or ValueError when it is not one."""
-    values = {name: data[name] for name in Manifest.__dataclass_fields__}
-    values |= {
+    values = {name: data[name] for name in Manifest.__dataclass_fields__ if name not in LATER} | {
         "command": tuple(data["command"]),
         "server_cores": tuple(data["server_cores"]),
         "load_cores": tuple(data["load_cores"]),
         "targets": tuple(TargetInfo(**{**item, "command": tuple(item["command"])}) for item in data["targets"]),
-        "scenarios": tuple(
-            ScenarioInfo(**{**item, "levels": tuple(Level(**level) for level in item["levels"])})
-            for item in data["scenarios"]
-        ),
+        "scenarios": tuple(_scenario_from_dict(item) for item in data["scenarios"]),
         "problems": tuple(Problem.from_dict(item) for item in data["problems"]),
+        "groups": tuple(GroupInfo(**{**item, "targets": tuple(item["targets"])}) for item in data.get("groups", ())),
+        "not_possible": tuple(_not_possible_from_dict(item) for item in data.get("not_possible", ())),
     }
     return Manifest(**values)
 
@@ -87,6 +91,16 @@ def trial_from_dict(data: Json) -> Trial:
         ceiling_rps=_maybe_float(data.get("ceiling_rps")),  # runs from before there were ceilings have none
         problems=tuple(Problem.from_dict(item) for item in data["problems"]),
     )
+
+
+def _scenario_from_dict(data: Json) -> ScenarioInfo:
+    later = {"kind": ScenarioKind(data.get("kind", ScenarioKind.HTTP)), "needs": tuple(data.get("needs", ()))}
+    return ScenarioInfo(**{**data, **later, "levels": tuple(Level(**level) for level in data["levels"])})
+
+
+def _not_possible_from_dict(data: Json) -> NotPossible:
+    level = data["level"]
+    return NotPossible(**{**data, "level": None if level is None else Level(**level)})
 
 
 def _turn_to_dict(turn: Turn) -> dict[str, Any]:

@@ -32,7 +32,7 @@ OF_TRIAL = ("epoch", "target", "scenario")
 OF_LEVEL = ("concurrency", "rate_rps")
 OF_TURN = ("round", "position", "started_s", "planned_s", "elapsed_s", "throughput_rps")
 OF_LEDGER = ("scheduled", "sent", "dropped", "ok", "in_flight", "error_count")
-OF_TURN_COSTS = ("target_cpu_s", "load_cpu_s", "reopened")
+OF_TURN_COSTS = ("target_cpu_s", "load_cpu_s", "load_wait_s", "reopened")
 
 
 def write_atomically(path: Path, text: str) -> None:

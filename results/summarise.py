@@ -7,11 +7,22 @@ from dataclasses import replace
 from statistics import linear_regression
 
 from .comparison import compare_trials, verdict
-from .estimate import Estimate, from_epochs, mean_estimate
+from .estimate import Estimate, from_epochs, mean_estimate, middle_mean
 from .generator import Generator
 from .histogram import Histogram
 from .ledger import Ledger
-from .records import Level, Problem, ProblemCode, Run, Severity, TargetInfo, Trial
+from .records import (
+    GroupInfo,
+    Level,
+    Problem,
+    ProblemCode,
+    Run,
+    ScenarioInfo,
+    ScenarioKind,
+    Severity,
+    TargetInfo,
+    Trial,
+)
 from .summary import Comparison, Memory, MemorySlope, Metric, Result, Summary, Verdict
 from .validity import generator_of, judge
 
@@ -37,15 +48,18 @@ def summarise(run: Run) -> Summary:
     found: list[Problem] = []
     for key in order:
         in_order = [name for name in targets if name in cells[key]]
-        results += [_result(targets[name].app, targets[name].setup, cells[key][name]) for name in in_order]
+        results += [_result(targets[name], scenarios[key[0]], cells[key][name]) for name in in_order]
         valid = {
             name: [] if _generator_limited(cells[key][name]) else [trial for trial in cells[key][name] if trial.valid]
             for name in in_order
         }
         found += [problem for name in in_order for trial in cells[key][name] for problem in trial.problems]
-        metrics = (Metric.CPU,) if _paced(cells[key]) else tuple(Metric)
-        comparisons += _against(run.manifest.baseline, key, valid, metrics)
-        leads += _leads(key, valid) if Metric.THROUGHPUT in metrics else ()
+        metrics = _metrics(scenarios[key[0]], cells[key])
+        for group in run.manifest.compared:
+            if group.compares(key[1]):
+                members = {name: valid[name] for name in in_order if name in group.targets}
+                comparisons += _against(group, key, members, metrics)
+                leads += _leads(group, key, members, metrics[0]) if metrics[0] is not Metric.CPU else ()
     problems = (*run.manifest.problems, *_merged(found))
     return Summary(
         manifest=run.manifest,
@@ -68,8 +82,9 @@ def _merged(problems: Iterable[Problem]) -> Iterator[Problem]:
         yield replace(group[0], message=group[0].message + again)
 
 
-def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
+def _result(target: TargetInfo, scenario: ScenarioInfo, trials: Sequence[Trial]) -> Result:
     first = trials[0]
+    cold = scenario.kind is ScenarioKind.COLD_START
     valid = [trial for trial in trials if trial.valid]
     limited = _generator_limited(trials)
     used = [trial for trial in trials if trial.valid or _only_generator_limited(trial)] if limited else valid
@@ -79,14 +94,14 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
     cut_ms = math.inf if response else _cut_ms(used)
     return Result(
         target=first.target,
-        app=app,
-        setup=setup,
+        app=target.app,
+        setup=target.setup,
         scenario=first.scenario,
         level=first.level,
         valid=len(valid) == len(trials),
         launches=len(trials),
         problems=tuple(_merged(problem for trial in trials for problem in trial.problems)),
-        throughput_rps=_estimate(rate for _, rate in rates),
+        throughput_rps=None if cold else _estimate(rate for _, rate in rates),
         at_least=limited and bool(rates),
         cpu_us_per_request=_estimate(_cpu_us(used)),
         context_switches_per_request=_estimate(
@@ -100,7 +115,16 @@ def _result(app: str, setup: str, trials: Sequence[Trial]) -> Result:
         ledger=Ledger.total(trial.ledger for trial in trials),
         spectrum=_spectrum(Histogram.total(response or [trial.service_time for trial in used]), cut_ms),
         epoch_throughput_rps=tuple(rates),
+        start_ms=_estimate(_start_ms(used)) if cold else None,
     )
+
+
+def _start_ms(trials: Iterable[Trial]) -> Iterator[float]:
+    """One figure per launch: the middle of its starts."""
+    for trial in trials:
+        started = [turn.elapsed_s * 1000 for turn in trial.turns if turn.ledger.ok]
+        if started:
+            yield middle_mean(started)
 
 
 def _generator_limited(trials: Iterable[Trial]) -> bool:
@@ -169,6 +193,13 @@ def _memory(trials: Iterable[Trial]) -> Memory:
     )
 
 
+def _metrics(scenario: ScenarioInfo, cell: Mapping[str, Sequence[Trial]]) -> tuple[Metric, ...]:
+    """What its targets are compared by, the figure that ranks them first."""
+    if scenario.kind is ScenarioKind.COLD_START:
+        return (Metric.START,)
+    return (Metric.CPU,) if _paced(cell) else (Metric.THROUGHPUT, Metric.CPU)
+
+
 def _paced(cell: Mapping[str, Sequence[Trial]]) -> bool:
     """Whether it was the users who set the rate: then it tells nothing of the targets."""
     problems = (problem for trials in cell.values() for trial in trials for problem in trial.problems)
@@ -176,15 +207,15 @@ def _paced(cell: Mapping[str, Sequence[Trial]]) -> bool:
 
 
 def _against(
-    baseline: str, key: Key, trials: Mapping[str, Sequence[Trial]], metrics: Iterable[Metric]
+    group: GroupInfo, key: Key, trials: Mapping[str, Sequence[Trial]], metrics: Iterable[Metric]
 ) -> Iterator[Comparison]:
     for name in trials:
-        if name != baseline and baseline in trials:
+        if name != group.baseline and group.baseline in trials:
             for metric in metrics:
-                yield from _compare(key, metric, baseline, name, trials)
+                yield from _compare(group, key, metric, group.baseline, name, trials)
 
 
-def _leads(key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparison]:
+def _leads(group: GroupInfo, key: Key, trials: Mapping[str, Sequence[Trial]], metric: Metric) -> Iterator[Comparison]:
     """The fastest target over every other, the closest first."""
     rates: dict[str, float] = {}
     for name, those in trials.items():
@@ -200,9 +231,9 @@ def _leads(key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparis
             comparison
             for name in rates
             if name != leader
-            for comparison in _compare(key, Metric.THROUGHPUT, name, leader, trials)
+            for comparison in _compare(group, key, metric, name, leader, trials)
         ]
-        found.sort(key=lambda comparison: comparison.ratio.value)
+        found.sort(key=lambda comparison: comparison.ratio.value, reverse=not metric.higher_is_better)
         # The highest rate may come from faster minutes of the machine; ratios of the same rounds decide.
         ahead = [rival for rival in found if rival.verdict is Verdict.SLOWER and rival.baseline not in tried]
         if not ahead:
@@ -212,11 +243,11 @@ def _leads(key: Key, trials: Mapping[str, Sequence[Trial]]) -> Iterator[Comparis
 
 
 def _compare(
-    key: Key, metric: Metric, baseline: str, target: str, trials: Mapping[str, Sequence[Trial]]
+    group: GroupInfo, key: Key, metric: Metric, baseline: str, target: str, trials: Mapping[str, Sequence[Trial]]
 ) -> Iterator[Comparison]:
     ratio = compare_trials(trials[baseline], trials[target], metric)
     if ratio is not None:
-        yield Comparison(key[0], key[1], metric, baseline, target, ratio, verdict(ratio, metric))
+        yield Comparison(key[0], key[1], metric, baseline, target, ratio, verdict(ratio, metric), group.name)
 
 
 def _slopes(targets: Iterable[TargetInfo], cells: Mapping[Key, Mapping[str, Sequence[Trial]]]) -> Iterator[MemorySlope]:

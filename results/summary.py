@@ -1,7 +1,7 @@
 """The published result: what reports show and ``--json`` prints. Computed from a run, never edited by hand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,7 @@ class Metric(StrEnum):
 
     THROUGHPUT = "throughput_rps"
     CPU = "cpu_us_per_request"
+    START = "start_ms"
 
     @property
     def higher_is_better(self) -> bool:
@@ -34,7 +35,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`target` over `baseline`, as a ratio with its interval and what follows from it."""
+    """`target` over `baseline`, as a ratio with its interval and what follows from it. Both belong to `group`, which is
+    empty where a run compares all its targets with each other."""
 
     scenario: str
     level: Level
@@ -43,6 +45,7 @@ class Comparison:
     target: str
     ratio: Estimate
     verdict: Verdict
+    group: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -50,6 +53,7 @@ class Comparison:
             "scenario": self.scenario,
             "concurrency": self.level.concurrency,
             "rate_rps": self.level.rate_rps or None,
+            "group": self.group,
             "metric": self.metric.value,
             "baseline": self.baseline,
             "target": self.target,
@@ -78,7 +82,8 @@ class Result:
     Percentile tables map ``"p50"`` and so on to milliseconds; a percentile with too few samples beyond it is absent.
     `spectrum` has (percentile, milliseconds) pairs of the pooled distribution, for drawing. `epoch_throughput_rps`
     has one figure per valid epoch, `launches` counts the invalid ones too. `at_least` marks a figure that the load
-    side limited; `generator` says how near it came in the launch in which it came nearest.
+    side limited; `generator` says how near it came in the launch in which it came nearest. `start_ms`, from launch to
+    first right answer, is all that a cold start has.
     """
 
     target: str
@@ -101,6 +106,7 @@ class Result:
     ledger: Ledger
     spectrum: tuple[tuple[float, float], ...]
     epoch_throughput_rps: tuple[tuple[int, float], ...]
+    start_ms: Estimate | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -117,6 +123,7 @@ class Result:
             "problems": [problem.to_dict() for problem in self.problems],
             "throughput_rps": _maybe(self.throughput_rps),
             "at_least": self.at_least,
+            "start_ms": _maybe(self.start_ms),
             "cpu_us_per_request": _maybe(self.cpu_us_per_request),
             "context_switches_per_request": _maybe(self.context_switches_per_request),
             "service_time_ms": _table(self.service_time_ms),
@@ -147,8 +154,9 @@ class MemorySlope:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that a report needs. `comparisons` are against the run's baseline; `leads` are each scenario's and level's
-    fastest target against every other (its `baseline` is the other one), for the verdict sentences."""
+    """All that a report needs. `comparisons` are against the baseline of each group; `leads` are each scenario's and
+    level's fastest target of a group against every other (its `baseline` is the other one), for the verdict
+    sentences."""
 
     manifest: Manifest
     valid: bool
@@ -177,6 +185,8 @@ class Summary:
             "driver": manifest.driver,
             "epochs": manifest.epochs,
             "baseline": manifest.baseline,
+            "groups": [asdict(group) for group in manifest.groups],
+            "not_possible": [asdict(cell) for cell in manifest.not_possible],
             "valid": self.valid,
             "problems": [problem.to_dict() for problem in self.problems],
             "environment": dict(manifest.environment),

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .comparison import verdict
 from .estimate import Estimate, t_quantile
-from .records import Level, Manifest, Run
+from .records import GroupInfo, Level, Manifest, Run
 from .summarise import summarise
-from .summary import Comparison, Metric, Summary, Verdict
+from .summary import Comparison, Metric, Result, Summary, Verdict
 
 # What may differ between two runs on the same machine without making them another experiment.
 UNINTERESTING = ("limits.",)
@@ -28,9 +28,10 @@ class EnvironmentDifference:
 class Pair:
     """One target under one scenario and level, in both runs.
 
-    `across` is second over first in requests/s; it holds all that the machine did between the runs. `relative` is the
-    same, each divided by its own run's baseline: free of the machine's speed. None where a run lacks the figures, or
-    has only a lower bound.
+    The figures are requests/s, or where `metric` is START, milliseconds. `across` is second over first; it holds all
+    that the machine did between the runs. `relative` is the same, each divided by the figure of its own run's
+    `baseline`, which is that of `group`: free of the machine's speed. None where a run lacks the figures, or has only a
+    lower bound. `group` and `baseline` are empty where no group compares the level.
     """
 
     target: str
@@ -43,6 +44,9 @@ class Pair:
     change: Verdict | None
     first_verdict: Verdict | None
     second_verdict: Verdict | None
+    baseline: str = ""
+    group: str = ""
+    metric: Metric = Metric.THROUGHPUT
 
     @property
     def contradicts(self) -> bool:
@@ -59,6 +63,9 @@ class Pair:
             "scenario": self.scenario,
             "concurrency": self.level.concurrency,
             "rate_rps": self.level.rate_rps or None,
+            "group": self.group,
+            "baseline": self.baseline,
+            "metric": self.metric.value,
             **{name: None if value is None else value.to_dict() for name, value in estimates.items()},
             **{name: None if value is None else value.value for name, value in verdicts.items()},
             "contradicts": self.contradicts,
@@ -67,7 +74,8 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class TwoRuns:
-    """Two runs compared. `baseline` is what both were related to; empty where they have no target in common."""
+    """Two runs compared, group by group, as the first one has them. `baseline` is what both were related to, in the
+    first group; empty where they have no target in common."""
 
     first: str
     second: str
@@ -76,6 +84,7 @@ class TwoRuns:
     pairs: tuple[Pair, ...]
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
+    groups: tuple[GroupInfo, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -84,6 +93,7 @@ class TwoRuns:
             "first": self.first,
             "second": self.second,
             "baseline": self.baseline,
+            "groups": [asdict(group) for group in self.groups],
             "same_environment": not self.environment,
             "environment_differences": [
                 {"key": item.key, "first": item.first, "second": item.second} for item in self.environment
@@ -96,25 +106,31 @@ class TwoRuns:
 
 
 def compare_runs(first: Run, second: Run) -> TwoRuns:
-    """Put two runs side by side, related to a baseline that both have."""
+    """Put two runs side by side, related to a baseline that both have: in each group of the first run, its own."""
     names = [[target.name for target in run.manifest.targets] for run in (first, second)]
     common = [name for name in names[0] if name in names[1]]
-    baseline = first.manifest.baseline if first.manifest.baseline in common else next(iter(common), "")
-    summaries = [
-        summarise(replace(run, manifest=replace(run.manifest, baseline=baseline or run.manifest.baseline)))
-        for run in (first, second)
-    ]
+    groups = tuple(filter(None, (_in_both(group, common) for group in first.manifest.compared)))
+    summaries = [summarise(replace(run, manifest=replace(run.manifest, groups=groups))) for run in (first, second)]
     return TwoRuns(
         first=first.manifest.run_id,
         second=second.manifest.run_id,
-        baseline=baseline,
+        baseline=groups[0].baseline if groups else "",
         environment=tuple(
             environment_differences(surroundings(first.manifest, common), surroundings(second.manifest, common))
         ),
-        pairs=tuple(_pairs(*summaries)),
+        pairs=tuple(_pairs(groups, *summaries)),
         only_first=tuple(_only(summaries[0], summaries[1])),
         only_second=tuple(_only(summaries[1], summaries[0])),
+        groups=tuple(group for group in groups if group.name),
     )
+
+
+def _in_both(group: GroupInfo, common: Collection[str]) -> GroupInfo | None:
+    """The group as far as both runs have its targets; None where they have none of them."""
+    targets = tuple(name for name in group.targets if name in common)
+    if not targets:
+        return None
+    return replace(group, targets=targets, baseline=group.baseline if group.baseline in targets else targets[0])
 
 
 def surroundings(manifest: Manifest, targets: Collection[str]) -> dict[str, Any]:
@@ -124,7 +140,12 @@ def surroundings(manifest: Manifest, targets: Collection[str]) -> dict[str, Any]
         "server_cores": list(manifest.server_cores),
         "load_cores": list(manifest.load_cores),
         "targets": {
-            target.name: {"version": target.version, "python": target.python, "command": " ".join(target.command[1:])}
+            target.name: {
+                "version": target.version,
+                "python": target.python,
+                **({"interpreter": target.interpreter} if target.interpreter else {}),
+                "command": " ".join(target.command[1:]),
+            }
             for target in manifest.targets
             if target.name in targets
         },
@@ -139,37 +160,50 @@ def _only(summary: Summary, other: Summary) -> Iterator[str]:
             yield f"{result.target} under {result.scenario} {result.level.label}"
 
 
-def _pairs(first: Summary, second: Summary) -> Iterator[Pair]:
+def _pairs(groups: Collection[GroupInfo], first: Summary, second: Summary) -> Iterator[Pair]:
     others = {(result.target, result.scenario, result.level): result for result in second.results}
+    kept = [result for result in first.results if (result.target, result.scenario, result.level) in others]
     ratios = [_ratios(summary) for summary in (first, second)]
-    for result in first.results:
-        key = (result.target, result.scenario, result.level)
-        other = others.get(key)
-        if other is None:
-            continue
-        before, after = ratios[0].get(key), ratios[1].get(key)
-        # A lower bound ("at least") over another figure says nothing.
-        bounded = result.at_least or other.at_least
-        relative = quotient(after.ratio, before.ratio) if before and after else None
-        yield Pair(
-            target=result.target,
-            scenario=result.scenario,
-            level=result.level,
-            first=result.throughput_rps,
-            second=other.throughput_rps,
-            across=None if bounded else quotient(other.throughput_rps, result.throughput_rps),
-            relative=relative,
-            change=None if relative is None else verdict(relative, Metric.THROUGHPUT),
-            first_verdict=before.verdict if before else None,
-            second_verdict=after.verdict if after else None,
-        )
+    for group in (*groups, None):  # what no group compares comes last
+        for result in kept:
+            at_home = [each for each in groups if result.target in each.targets and each.compares(result.level)]
+            if (group in at_home) if group else not at_home:
+                other = others[result.target, result.scenario, result.level]
+                key = (group.name if group else None, result.target, result.scenario, result.level)
+                yield _pair(group, result, other, ratios[0].get(key), ratios[1].get(key))
 
 
-def _ratios(summary: Summary) -> dict[tuple[str, str, Level], Comparison]:
+def _pair(
+    group: GroupInfo | None, result: Result, other: Result, before: Comparison | None, after: Comparison | None
+) -> Pair:
+    # A lower bound ("at least") over another figure says nothing.
+    bounded = result.at_least or other.at_least
+    cold = result.start_ms is not None or other.start_ms is not None
+    metric = Metric.START if cold else Metric.THROUGHPUT
+    figures = [each.start_ms if cold else each.throughput_rps for each in (result, other)]
+    relative = quotient(after.ratio, before.ratio) if before and after else None
+    return Pair(
+        target=result.target,
+        scenario=result.scenario,
+        level=result.level,
+        first=figures[0],
+        second=figures[1],
+        across=None if bounded else quotient(figures[1], figures[0]),
+        relative=relative,
+        change=None if relative is None else verdict(relative, metric),
+        first_verdict=before.verdict if before else None,
+        second_verdict=after.verdict if after else None,
+        baseline=group.baseline if group else "",
+        group=group.name if group else "",
+        metric=metric,
+    )
+
+
+def _ratios(summary: Summary) -> dict[tuple[str | None, str, str, Level], Comparison]:
     return {
-        (comparison.target, comparison.scenario, comparison.level): comparison
+        (comparison.group, comparison.target, comparison.scenario, comparison.level): comparison
         for comparison in summary.comparisons
-        if comparison.metric is Metric.THROUGHPUT
+        if comparison.metric is not Metric.CPU
     }
 
 

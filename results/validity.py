@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator
+from enum import StrEnum
 
-from .generator import GENERATOR_SHARE_LIMIT, Generator
+from .generator import GENERATOR_SHARE_LIMIT, GENERATOR_WAIT_LIMIT, Generator
 from .histogram import RESOLUTION, Histogram
-from .ledger import Ledger
-from .records import Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
+from .ledger import ErrorKind, Ledger
+from .records import Level, Problem, ProblemCode, ScenarioInfo, ScenarioKind, Severity, TargetInfo, Trial
 
 ERROR_SHARE_LIMIT = 0.001
 DROPPED_SHARE_LIMIT = 0.01
@@ -20,10 +21,38 @@ TOLERANCE = 0.03
 # Timers may fire a little early: an event loop counts in whole milliseconds.
 TIMER_SLACK_MS = 1.5
 FEW_ANSWERS = 20
+TIMEOUT = ErrorKind.TIMEOUT.value
 # A load process that did not run for so long, or for such a share of its only turn, has measured its own absence.
 PAUSE_LIMIT_S = 2.0
 PAUSE_SHARE_LIMIT = 0.05
 PAUSE_FLOOR_S = 0.5
+
+
+class Check(StrEnum):
+    """What physics allows, of a target that is pressed."""
+
+    SLOTS = "slots over wait"
+    SOONEST = "no answer before its wait"
+    LITTLE = "Little's law"
+
+
+def checks_of(scenario: ScenarioInfo, level: Level) -> tuple[Check, ...]:
+    """The physical checks that can be made of a scenario at a level.
+
+    In the open loop answers of the drain count too, so that only the soonest answer can be judged. Without a known wait
+    there is no bound by slots. A user of a locustfile may have several requests in flight. Nothing presses on a start.
+    """
+    if scenario.kind is ScenarioKind.COLD_START:
+        return ()
+    closed = not level.rate_rps
+    waits = soonest_ms(scenario) > 0
+    wanted = {Check.SLOTS: closed and waits, Check.SOONEST: waits, Check.LITTLE: closed and not scenario.locustfile}
+    return tuple(check for check, holds in wanted.items() if holds)
+
+
+def soonest_ms(scenario: ScenarioInfo) -> float:
+    """No answer can come before this: latencies are known to within their bucket, and timers may fire early."""
+    return scenario.floor_ms * (1 - RESOLUTION) - TIMER_SLACK_MS
 
 
 def judge(
@@ -33,11 +62,10 @@ def judge(
 
     With `shared_core` the load side always waits for the target's core: that is told once, as a warning of its own.
     """
-    found = [
-        *_ledger_problems(trial.ledger, trial.first_error),
-        *_load_problems(trial, shared_core),
-        *_impossible(trial, target, scenario),
-    ]
+    cold = scenario.kind is ScenarioKind.COLD_START
+    found = [*_ledger_problems(trial.ledger, trial.first_error, scenario)]
+    if not cold:  # nothing is pressed in a start
+        found += [*_load_problems(trial, shared_core), *_impossible(trial, target, scenario)]
     named = (Problem(code, text, trial.target, trial.scenario, severity) for code, text, severity in found)
     return (*trial.problems, *named)
 
@@ -50,7 +78,10 @@ def describe_errors(ledger: Ledger) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in sorted(ledger.errors.items()) if count) or "none"
 
 
-def _ledger_problems(ledger: Ledger, first_error: str) -> Iterator[Finding]:
+def _ledger_problems(ledger: Ledger, first_error: str, scenario: ScenarioInfo) -> Iterator[Finding]:
+    few = 0 if scenario.kind is ScenarioKind.COLD_START else FEW_ANSWERS
+    # Whom slow clients keep from being answered is what such a scenario is to find out.
+    held_off = bool(scenario.slow_clients) and ledger.error_count == ledger.errors.get(TIMEOUT, 0) > 0
     why = f"; the first: {first_error}" if first_error else ""
     if not ledger.balanced:
         yield (
@@ -64,24 +95,25 @@ def _ledger_problems(ledger: Ledger, first_error: str) -> Iterator[Finding]:
         yield (
             ProblemCode.ERRORS,
             f"no right answer to {ledger.sent:,} requests (errors: {describe_errors(ledger)}){why}",
-            Severity.INVALID,
+            Severity.WARNING if held_off else Severity.INVALID,
         )
     elif ledger.error_count:
         share = ledger.error_count / max(ledger.sent, 1)
-        severity = Severity.INVALID if share > ERROR_SHARE_LIMIT else Severity.WARNING
+        severity = Severity.INVALID if share > ERROR_SHARE_LIMIT and not held_off else Severity.WARNING
         yield (
             ProblemCode.ERRORS,
             f"{share:.2%} of {ledger.sent:,} requests were not answered rightly ({describe_errors(ledger)}){why}",
             severity,
         )
-    if 0 < ledger.ok < FEW_ANSWERS:
+    if 0 < ledger.ok < few:
         yield ProblemCode.FEW_SAMPLES, f"only {ledger.ok} right answers", Severity.WARNING
 
 
 def generator_of(trial: Trial) -> Generator:
     """How near the load side came to what it can do."""
     load_cpu_s = sum(turn.load_cpu_s for turn in trial.turns)
-    return Generator.of(trial.ledger.ok, trial.elapsed_s, load_cpu_s, trial.ceiling_rps)
+    load_wait_s = sum(turn.load_wait_s for turn in trial.turns)
+    return Generator.of(trial.ledger.ok, trial.elapsed_s, load_cpu_s, trial.ceiling_rps, load_wait_s)
 
 
 def _load_problems(trial: Trial, shared_core: bool) -> Iterator[Finding]:
@@ -92,12 +124,20 @@ def _load_problems(trial: Trial, shared_core: bool) -> Iterator[Finding]:
 
 
 def generator_findings(generator: Generator, *, cpu_tells: bool) -> Iterator[Finding]:
-    """Whether the load side was the limit.
+    """Whether the load side was the limit, told once: first where others took its core from it, as that can be mended.
 
     Its CPU does not tell (`cpu_tells`) in an open loop, which spins while it waits for the next instant, and on a core
     that it shares with the target, for which it always waits. There its ceiling does.
     """
-    if cpu_tells and generator.cpu_share > GENERATOR_SHARE_LIMIT:
+    if cpu_tells and generator.wait_share > GENERATOR_WAIT_LIMIT:
+        yield (
+            ProblemCode.GENERATOR_LIMITED,
+            f"the load side waited for its core for {generator.wait_share:.0%} of the time, while other processes used "
+            "it: the target may be faster than it could press; end them, or give the load side a core of its own "
+            "(--load-cores)",
+            Severity.INVALID,
+        )
+    elif cpu_tells and generator.cpu_share > GENERATOR_SHARE_LIMIT:
         yield (
             ProblemCode.GENERATOR_LIMITED,
             f"the load side used, or waited for, {generator.cpu_share:.0%} of its CPU: the target may be faster than "
@@ -156,12 +196,9 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
     if not ok or elapsed_s <= 0:
         return
     rate = ok / elapsed_s
-    # Latencies are known to within their bucket, and timers may fire early: no answer can come before this.
-    soonest_ms = scenario.floor_ms * (1 - RESOLUTION) - TIMER_SLACK_MS
     held = min(target.slots or trial.level.concurrency, trial.level.concurrency)
-    # In the open loop, answers of the drain count too: these two bounds hold for the closed one.
-    closed = not trial.level.rate_rps
-    if closed and soonest_ms > 0 and rate > held / soonest_ms * 1000 * (1 + TOLERANCE):
+    checks, bound_ms = checks_of(scenario, trial.level), soonest_ms(scenario)
+    if Check.SLOTS in checks and rate > held / bound_ms * 1000 * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"{rate:,.0f} requests/s, but {held} at a time with a wait of {scenario.floor_ms:g} ms each make at most "
@@ -171,16 +208,15 @@ def _impossible(trial: Trial, target: TargetInfo, scenario: ScenarioInfo) -> Ite
     if not trial.service_time.count:
         return
     fastest_ms = trial.service_time.min_us / 1000
-    if fastest_ms < soonest_ms:
+    if Check.SOONEST in checks and fastest_ms < bound_ms:
         yield (
             ProblemCode.IMPOSSIBLE,
             f"an answer came after {fastest_ms:.1f} ms, sooner than the wait of {scenario.floor_ms:g} ms it must hold",
             Severity.INVALID,
         )
-    # Little's law: requests in flight = rate x time in flight; there cannot be more than connections. A user may have
-    # several.
+    # Little's law: requests in flight = rate x time in flight; there cannot be more than connections.
     in_flight = rate * trial.service_time.mean_us / 1e6
-    if closed and not scenario.locustfile and in_flight > trial.level.concurrency * (1 + TOLERANCE):
+    if Check.LITTLE in checks and in_flight > trial.level.concurrency * (1 + TOLERANCE):
         yield (
             ProblemCode.IMPOSSIBLE,
             f"rate times latency makes {in_flight:.1f} requests in flight on {trial.level.concurrency} connections",

@@ -5,7 +5,7 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Annotated
@@ -30,13 +30,16 @@ CLOSED_CONNECTIONS = 32
 OPEN_CONNECTIONS = 128  # or as many as take a pause of 20 ms without dropping, up to a limit
 PAUSE_S = 0.02
 OPEN_CONNECTIONS_LIMIT = 512
+NOTHING_YET = "interrupted: nothing was measured yet"
+TWICE = "interrupted twice: ended at once, without figures"
 
 
 def load(
     url: Annotated[
         str,
         typer.Argument(
-            help="What to ask for: an http:// URL. {nonce} in it is another text in each request.", metavar="URL"
+            help="What to ask for: an http:// or ws:// URL. {nonce} in it is another text in each request.",
+            metavar="URL",
         ),
     ],
     connections: Annotated[
@@ -59,6 +62,10 @@ def load(
         str | None,
         typer.Option(help="A text that a right answer's body contains; {nonce} in it is that of the request."),
     ] = None,
+    message: Annotated[
+        str | None,
+        typer.Option(help="With a ws:// URL: the text that is sent, and has to be echoed. [default: sgibench]"),
+    ] = None,
     driver: Annotated[LoadDriver, typer.Option(help="What sends the requests.")] = LoadDriver.ENGINE,
     processes: Annotated[int, typer.Option(min=1, help="Load processes, each on a core of its own.")] = 1,
     load_cores: Annotated[str | None, typer.Option(help="Cores for the load side, e.g. 1 or 2-3.")] = None,
@@ -69,10 +76,10 @@ def load(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> None:
     """Load one URL, check every answer, and say what became of every request."""
-    driver.check(processes, rate or 0.0)
     arrival = _arrival(connections, rate, poisson)
     planned_s = parse_duration_s(duration)
-    endpoint = endpoint_of(RequestSpec(url, method, tuple(header or ()), body, expect_status, expect_text))
+    endpoint = endpoint_of(RequestSpec(url, method, tuple(header or ()), body, expect_status, expect_text, message))
+    driver.check(processes, rate or 0.0, (endpoint,))
     block = Block(
         id=1,
         endpoints=(endpoint,),
@@ -87,15 +94,18 @@ def load(
         LocustSession(cores, processes, driver) as session,
         Calibration(session, _sides(cores), processes, driver.ceilings()) as calibration,
     ):
-        ceiling_rps, noted = _ceiling(calibration, arrival.connections) if calibrate else (None, ())
-        report, interrupted = _carry_out(session, block, url)
-        judge = partial(
-            judge_load, url, arrival, processes, planned_s, report, noted=noted, interrupted=interrupted, driver=driver
-        )
-        outcome = judge(ceiling_rps=ceiling_rps)
+        with _nothing_measured():
+            ceiling_rps, noted = _ceiling(calibration, arrival.connections) if calibrate else (None, ())
+            report, interrupted = _carry_out(session, block, url)
+        judge = partial(judge_load, url, arrival, processes, planned_s, report, interrupted=interrupted, driver=driver)
+        outcome = judge(ceiling_rps, noted)
         if outcome.generator.near_ceiling and arrival.rate_rps and not interrupted:
-            with suppress(LoadError):  # a ceiling from a slow moment of the machine must not condemn a good result
-                outcome = judge(ceiling_rps=calibration.measured_again_rps(arrival.connections))
+            try:  # a ceiling from a slow moment of the machine must not condemn a good result
+                outcome = judge(calibration.measured_again_rps(arrival.connections), calibration.noted)
+            except LoadError:
+                pass
+            except KeyboardInterrupt:  # the load had its time: what came of it is shown
+                interrupted = True
     if as_json:
         sys.stdout.write(json.dumps(outcome.to_dict(), indent=2) + "\n")
     else:
@@ -129,12 +139,12 @@ def _sides(load_cores: tuple[int, ...]) -> Cores:
 
 
 def _ceiling(calibration: Calibration, connections: int) -> tuple[float | None, tuple[Problem, ...]]:
-    """The load side's ceiling, or why it is not known."""
+    """The load side's ceiling, or why it is not known; and what else was to be said of it."""
     try:
         with calibration, _progress("calibrating the load side", calibration.needs_s((connections,))):
-            return calibration.ceiling_rps(connections), ()
+            return calibration.ceiling_rps(connections), calibration.noted
     except LoadError as error:
-        return None, (uncalibrated(error),)
+        return None, (uncalibrated(error.message), *calibration.noted)
 
 
 def _carry_out(session: LocustSession, block: Block, url: str) -> tuple[BlockReport, bool]:
@@ -156,7 +166,9 @@ def _ended_by_signals(session: LocustSession) -> Iterator[Callable[[], bool]]:
 
     def handle(signum: int, frame: FrameType | None) -> None:
         nonlocal asked
-        if asked or not session.stop():
+        if asked:
+            raise KeyboardInterrupt(TWICE)
+        if not session.stop():
             raise KeyboardInterrupt
         asked = True
 
@@ -166,6 +178,17 @@ def _ended_by_signals(session: LocustSession) -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _nothing_measured() -> Iterator[None]:
+    """Within: who interrupts is told in a line that there are no figures. Raises typer.Exit then."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        text = interrupt.args[0] if interrupt.args else NOTHING_YET
+        Console(stderr=True, highlight=False).print(text, soft_wrap=True)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 @contextmanager

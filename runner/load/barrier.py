@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ...results.errors import LoadError
 from ...results.ledger import Ledger
 from . import wire
-from .orders import Block, Json, TurnReport
+from .orders import Block, Json, SlowReport, TurnReport
 
 PART_BYTES = 2**18
 
@@ -28,9 +28,15 @@ class Statement:
         self._number += 1
         self._block = block
 
-    def messages(self, turns: Sequence[TurnReport], paused_s: float, rejected: Mapping[str, int]) -> Iterator[Json]:
+    def messages(
+        self,
+        turns: Sequence[TurnReport],
+        paused_s: float,
+        rejected: Mapping[str, int],
+        slow: Sequence[SlowReport] = (),
+    ) -> Iterator[Json]:
         """The block's report. `paused_s` is how long this process did not run, `rejected` what it was sent by others
-        (by reason)."""
+        (by reason), `slow` what became of slow clients."""
         parts = 0
         for part in _parts(turns):
             yield {**self._head(), "part": parts, "turns": part}
@@ -42,6 +48,7 @@ class Statement:
             "counted": self._counted.to_dict(),
             "paused_s": paused_s,
             "rejected": dict(rejected),
+            "slow": [wire.encode_slow(report) for report in slow],
         }
 
     def failure(self, why: str) -> Json:
@@ -68,6 +75,7 @@ class Barrier:
     def __init__(self, processes: int) -> None:
         self.paused_s = 0.0
         self.rejected: list[Mapping[str, int]] = []
+        self.slow: list[SlowReport] = []
         self._number = 0
         self._block: Block | None = None
         self._sides = [_Side() for _ in range(processes)]
@@ -77,7 +85,7 @@ class Barrier:
         self._number += 1
         self._block = block
         self.paused_s = 0.0
-        self.rejected = []
+        self.rejected, self.slow = [], []
         for side in self._sides:
             side.turns, side.parts, side.done = [], 0, False
 
@@ -118,6 +126,7 @@ class Barrier:
             )
         self.paused_s = max(self.paused_s, message["paused_s"])
         self.rejected.append(message["rejected"])
+        self.slow += [wire.decode_slow(report) for report in message["slow"]]
         side.done = True
 
 

@@ -124,6 +124,7 @@ class Calibration:
         self._cache = cache or CeilingCache()
         self._server: NullServer | None = None
         self._known: dict[Pressure, float] = {}
+        self._notes: list[str] = []
 
     def __enter__(self) -> "Calibration":
         return self
@@ -152,6 +153,12 @@ class Calibration:
         """The same after another look, for a result that the known one condemns: the higher of the two."""
         return self._measure(self._pressure(connections))
 
+    @property
+    def noted(self) -> tuple[Problem, ...]:
+        """What the load side had to say of its measurements, as warnings: messages that it rejected meanwhile."""
+        code, where = ProblemCode.REJECTED_MESSAGES, "in the calibration"
+        return tuple(Problem(code, f"{where}: {note}", severity=Severity.WARNING) for note in self._notes)
+
     def close(self) -> None:
         """End the null server, if it runs. The next measurement starts another."""
         server, self._server = self._server, None
@@ -176,17 +183,22 @@ class Calibration:
             processes = max(1, min(self._processes, len(self._cores.server)))
             self._server = NullServer(pressure.body_bytes, self._cores.server, processes)
         report = self._session.run(block_for(self._server.endpoint, pressure.connections))
+        self._notes += report.notes
         measured = ceiling_of([turn for turn in report.turns if not turn.order.warmup], self._processes)
         found = max(measured, self._known.get(pressure, 0.0))
         self._known[pressure] = self._cache.keep(pressure, found)
         return self._known[pressure]
 
 
-def uncalibrated(error: LoadError) -> Problem:
-    """What is said of a result whose ceiling could not be found: it stands, with less known of it."""
+def uncalibrated(why: str, levels: str = "") -> Problem:
+    """What is said of results whose ceiling is not known: they stand, with less known of them.
+
+    `levels` names the numbers of connections that it is about, where it is not about all there are.
+    """
+    where = f" for a concurrency of {levels}" if levels else ""
     message = (
-        f"the load side was not calibrated ({error.message}): how busy its CPU was is known, but not how near its "
-        "ceiling it came"
+        f"the load side was not calibrated{where} ({why}): how busy its CPU was is known, but not how near its ceiling "
+        "it came"
     )
     return Problem(ProblemCode.UNCALIBRATED, message, severity=Severity.WARNING)
 

@@ -21,13 +21,13 @@ def judge(expect: Expectation, status: int, body: bytes) -> ErrorKind | None:
 def describe(kind: ErrorKind, expect: Expectation, status: int, body: bytes) -> str:
     """One sentence on a wrong answer, for the person who has to find the cause."""
     if kind is ErrorKind.STATUS:
-        return f"status {status}, expected {expect.status}; body: {_shown(body)}"
+        return f"status {status}, expected {expect.status}; body: {shown(body)}"
     if kind is ErrorKind.LENGTH and expect.body is not None:
-        return f"a body of {len(body)} bytes, expected {len(expect.body)}: {_shown(body)}"
+        return f"a body of {len(body)} bytes, expected {len(expect.body)}: {shown(body)}"
     if kind is ErrorKind.BODY and expect.body is not None:
-        return f"another body of the expected length: {_shown(body)}"
+        return f"another body of the expected length: {shown(body)}"
     if kind is ErrorKind.BODY:
-        return f"the expected text {_shown(expect.contains or b'')} is not in the body: {_shown(body)}"
+        return f"the expected text {shown(expect.contains or b'')} is not in the body: {shown(body)}"
     return _REASONS[kind]
 
 
@@ -43,7 +43,8 @@ _REASONS = {
 }
 
 
-def _shown(body: bytes) -> str:
+def shown(body: bytes) -> str:
+    """The beginning of a body, as a person can read it."""
     if body.startswith(GZIP):
         return f"{len(body)} bytes of gzip, which is not unpacked"
     text = body[:SHOWN_BYTES].decode("utf-8", "backslashreplace")

@@ -18,6 +18,7 @@ BODY_LIMIT_BYTES = 64 * 1024 * 1024
 SLICE_BYTES = 16 * 1024
 LINE_ENDS = b"\r\n"
 VERSION_1 = ord("1")
+REPEATABLE = ("GET", "HEAD")
 REFUSALS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 
 
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
     more: list[bytes]
     head: list[bytes]
     head_bytes: int
-    size: int
+    opening = False  # whether more than a connection is needed before the first request, and is not there yet
 
     def __init__(self, lane: "Lane") -> None:
         endpoint = lane.pool.endpoint
@@ -64,13 +65,16 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to send."""
+        self._take_over(transport)
+        self._new_parser()
+        self.lane.connected(self)
+
+    def _take_over(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         # With no buffer allowed, uvloop writes at once instead of at the end of its iteration, behind all other
         # connections' answers: the clock read just before the write is the moment of sending.
         self.transport.set_write_buffer_limits(0)
         self.write = self.transport.write
-        self._new_parser()
-        self.lane.connected(self)
 
     def data_received(self, data: bytes) -> None:
         """Look at what came; in the common case, count it and send the next request."""
@@ -186,6 +190,21 @@ class Connection(asyncio.Protocol):
         known = self.expect.body is not None or self.expect.contains is not None
         return None if known and kind is None else ErrorKind.TRUNCATED
 
+    def leave(self) -> None:
+        """Close at once, whatever is in flight."""
+        self.transport.abort()
+
+    def give_up(self) -> None:
+        """Nobody waits for this connection any more, which does not stand yet: connecting is the lane's to end."""
+
+    def give_back(self) -> None:
+        """The request in flight was not taken: it is still to be asked."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether asking twice is the same as asking once."""
+        return self.lane.pool.endpoint.method in REPEATABLE
+
     @property
     def untouched(self) -> bool:
         """Whether it was kept alive from an earlier turn, and not a byte of this turn's first answer has come."""
@@ -241,8 +260,12 @@ class Connection(asyncio.Protocol):
         if kind is None:
             kind = judge(self.expect, self.status, self.whole_body())
             if kind is None and self.keep and self.repeats and not self.head_bytes:
-                self.turn.known = data
+                self._remember(data)
         self._settle(kind, now)
+
+    def _remember(self, data: bytes) -> None:
+        """This is a right answer, whole in one piece: the next that is the same is right too."""
+        self.turn.known = data
 
     def _misframed(self, data: bytes) -> ErrorKind | None:
         """What is wrong about a whole answer that the parser takes for one: it passes over line ends, and versions."""
@@ -273,6 +296,5 @@ class Connection(asyncio.Protocol):
     def _forget_answer(self) -> None:
         self.done = self.surplus = False
         self.body = b""
-        self.more = []
-        self.head = []
+        self.more, self.head = [], []
         self.head_bytes = self.size = 0

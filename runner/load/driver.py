@@ -22,7 +22,7 @@ from .channel import ALIVE_EVERY_S, Mailbox, Output, read_stdin
 from .engine import Share
 from .fleet import Fleet
 from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess
-from .merge import merge_turns
+from .merge import merge_slow, merge_turns
 from .orders import Block, BlockReport, TurnOrder
 from .processor import allow_many_files, pin
 from .seal import Rejections, rejection_notes
@@ -113,6 +113,7 @@ class Driver:
             locust_failures=seen[1] - before[1],
             notes=rejection_notes(rejections.take()),
             paused_s=self._barrier.paused_s,
+            slow=merge_slow(self._barrier.slow),
         )
 
     def _reported(self, environment: Any, msg: Any, **_: Any) -> None:

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from ...results.errors import LoadError
 from .closed_loop import ClosedTurn
 from .open_loop import OpenTurn
-from .orders import Arrival, Block, TurnOrder, TurnReport
+from .orders import Arrival, Block, SlowReport, TurnOrder, TurnReport
 from .pool import Pool
 from .processor import CpuMark
 from .rules import Rules
+from .slow import SlowHerd
 from .turn import Turn
 
 GC_OFF_UP_TO_S = 1.0
@@ -35,14 +36,18 @@ class Share:
 
     def arrival(self, whole: Arrival) -> Arrival:
         """Its connections and its rate. Raises LoadError when there are fewer connections than processes."""
-        connections = whole.connections // self.of + (self.index < whole.connections % self.of)
+        connections = self.part(whole.connections)
         if connections < 1:
             raise LoadError(f"{whole.connections} connections cannot be shared by {self.of} load processes")
         return Arrival(connections, whole.rate_rps / self.of, whole.poisson)
 
+    def part(self, count: int) -> int:
+        """Its part of so many things that cannot be divided."""
+        return count // self.of + (self.index < count % self.of)
+
 
 class Engine:
-    """Carries out one block. `began` is told of each turn when it begins."""
+    """Carries out one block. `began` is told of each turn when it begins; `slow` is there when all is over."""
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_ns: int | None = None
         self._failure: LoadError | None = None
+        self.slow: tuple[SlowReport, ...] = ()
 
     def stop(self, end_ns: int) -> None:
         """End the turn under way, or about to begin: at an instant (CLOCK_MONOTONIC, ns), or now. From any thread."""
@@ -78,12 +84,21 @@ class Engine:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._failed)
         pools = [Pool(endpoint, self._arrival.connections, loop) for endpoint in self._block.endpoints]
+        herds = [
+            SlowHerd(at, endpoint, endpoint.slow, self._share.part(endpoint.slow.count))
+            for at, endpoint in enumerate(self._block.endpoints)
+            if endpoint.slow is not None
+        ]
         gc.collect()
         try:
+            await asyncio.gather(*(herd.start() for herd in herds))
             return tuple([await self._run_turn(at, order, pools) for at, order in enumerate(self._block.turns)])
         finally:
             for pool in pools:
                 pool.close()
+            for herd in herds:
+                herd.close()
+            self.slow = tuple(herd.report() for herd in herds)
             loop.set_exception_handler(None)
 
     async def _run_turn(self, at: int, order: TurnOrder, pools: list[Pool]) -> TurnReport:
@@ -118,6 +133,7 @@ class Engine:
             poisson=self._arrival.poisson,
             seed=hash((self._block.seed, at, self._share.index)),
             phase_s=self._share.index / self._block.arrival.rate_rps if rate_rps else 0.0,
+            mix_seed=hash((self._block.seed, order.round, self._share.index)),
         )
         return OpenTurn(rules, pool) if rate_rps else ClosedTurn(rules, pool)
 

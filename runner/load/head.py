@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 class HeadConnection(Connection):
-    """A connection whose requests are HEAD. The parser takes the answers for those to GET, and waits for a body."""
+    """A connection whose requests are HEAD. The parser takes the answers for those to GET, and waits for a body.
 
-    __slots__ = ("blocks", "says")
+    It has no slots of its own, so that it can be combined with those that have.
+    """
 
     def __init__(self, lane: "Lane") -> None:
         super().__init__(lane)

@@ -19,7 +19,7 @@ from .barrier import Statement
 from .channel import Mailbox
 from .engine import Engine, Gate, Share
 from .locust_stats import add_turns
-from .orders import Block, Json, TurnOrder, TurnReport
+from .orders import Block, Json, SlowReport, TurnOrder, TurnReport
 from .pulse import Pulse
 from .seal import Rejections
 
@@ -42,6 +42,7 @@ class LoadProcess:
         self.orders: Any = gevent.queue.Queue()
         self._engine: Engine | None = None
         self.statement = Statement()
+        self.slow: tuple[SlowReport, ...] = ()  # of the last block
         self.rejections = Rejections()
 
     def environment(self) -> Environment:
@@ -82,6 +83,7 @@ class LoadProcess:
         if isinstance(outcome, BaseException):
             raise outcome
         turns: tuple[TurnReport, ...] = outcome
+        self.slow = engine.slow
         return turns
 
 
@@ -103,7 +105,7 @@ class EngineUser(locust.User):  # type: ignore[misc, unused-ignore]
                 turns = here.carry_out(block)
             add_turns(self.environment.stats, block, turns)
             self._hand_over_statistics()
-            for message in here.statement.messages(turns, pulse.longest_s, here.rejections.take()):
+            for message in here.statement.messages(turns, pulse.longest_s, here.rejections.take(), here.slow):
                 self._report(message)
         except BenchError as error:
             self._report(here.statement.failure(error.message))

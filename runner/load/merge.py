@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from ...results.histogram import Histogram
 from ...results.ledger import Ledger
-from .orders import Interval, TurnReport
+from .orders import Interval, SlowReport, TurnReport
 
 
 def merge_turns(parts: Sequence[TurnReport]) -> TurnReport:
@@ -34,6 +34,22 @@ def merge_turns(parts: Sequence[TurnReport]) -> TurnReport:
         service_so_far=Histogram.total(part.service_so_far for part in parts),
         response_so_far=_total([part.response_so_far for part in parts]),
         intervals=_merge_intervals([part.intervals for part in parts]),
+        load_wait_s=len(parts) * max(part.load_wait_s for part in parts),
+    )
+
+
+def merge_slow(parts: Sequence[SlowReport]) -> tuple[SlowReport, ...]:
+    """One report of each endpoint's slow clients from those of all load processes."""
+    return tuple(
+        SlowReport(
+            endpoint=endpoint,
+            wanted=sum(part.wanted for part in own),
+            held=sum(part.held for part in own),
+            ended=sum(part.ended for part in own),
+            refused=sum(part.refused for part in own),
+        )
+        for endpoint in sorted({part.endpoint for part in parts})
+        if (own := [part for part in parts if part.endpoint == endpoint])
     )
 
 

@@ -5,11 +5,11 @@ A server, cache or proxy that hands out somebody else's answer, or the one befor
 
 import itertools
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .connection import Connection
 from .head import HeadConnection
-from .orders import Endpoint, Expectation
+from .orders import Expectation
 
 if TYPE_CHECKING:
     from .pool import Lane
@@ -26,11 +26,28 @@ def marked(text: str) -> str:
     return text.replace(PLACEHOLDER, MARK.decode())
 
 
-def with_nonce(endpoint: Endpoint) -> tuple[bytes, Expectation]:
-    """An endpoint's next request, and what is right for it: with a new nonce wherever the endpoint has the mark."""
-    nonce = b"%016x" % next(_numbers)
-    expect = endpoint.expect
-    return endpoint.request.replace(MARK, nonce), Expectation(
+class Marked(Protocol):
+    """A request, and what is right for it, both perhaps with the mark in them."""
+
+    @property
+    def request(self) -> bytes:
+        """What is sent."""
+
+    @property
+    def expect(self) -> Expectation:
+        """What is right."""
+
+
+def new_nonce() -> bytes:
+    """One that was never used."""
+    return b"%016x" % next(_numbers)
+
+
+def with_nonce(asked: Marked) -> tuple[bytes, Expectation]:
+    """The next request, and what is right for it: with a new nonce wherever the mark is."""
+    nonce = new_nonce()
+    expect = asked.expect
+    return asked.request.replace(MARK, nonce), Expectation(
         expect.status,
         expect.body and expect.body.replace(MARK, nonce),
         expect.contains and expect.contains.replace(MARK, nonce),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from ...results.histogram import Histogram
@@ -18,11 +19,56 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One request of a mix: what is sent, what is right, and how often it is drawn (`weight`, above zero, over the sum
+    of all)."""
+
+    weight: float
+    request: bytes
+    expect: Expectation
+    method: str = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketTalk:
+    """What is said over a WebSocket: each request is `message`, as text (UTF-8) or binary, and right is its echo."""
+
+    message: bytes
+    text: bool = True
+
+
+class Slow(StrEnum):
+    """What a slow client never ends."""
+
+    HEADERS = "headers"
+    BODY = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class SlowClients:
+    """`count` connections beside the load that send a byte each `every_ms`, of the head or of a body, and never end.
+
+    `request` is what they begin with: a head, whose length is put in where a body is to follow; empty for the
+    endpoint's own. They are opened again when the server ends them, and are in no ledger.
+    """
+
+    count: int
+    what: Slow = Slow.HEADERS
+    every_ms: float = 100.0
+    request: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where requests go: an address (an IP literal), the prebuilt request, and what its right answer is.
 
     `pids` is the target's process tree, whose CPU time is read before and after each turn; empty for a server that
-    is not ours to look at. `method` tells the response parser of HEAD.
+    is not ours to look at. `method` tells the response parser of HEAD. `body` follows `request` on the wire: a large
+    one that endpoints share is held once.
+
+    With a `mix`, each send draws one of its parts; `request`, `expect`, `method` and `body` are then not used. With
+    `websocket`, `request` is the plain GET that asks for the upgrade (what makes it one is added), and `expect` is not
+    used. `slow` clients are there beside the load for as long as the block lives.
     """
 
     name: str
@@ -32,6 +78,10 @@ class Endpoint:
     expect: Expectation
     pids: tuple[int, ...] = ()
     method: str = "GET"
+    body: bytes = b""
+    mix: tuple[Part, ...] = ()
+    websocket: WebSocketTalk | None = None
+    slow: SlowClients | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +146,10 @@ class TurnReport:
     `service_time` of right answers, from the actual send (the first one, where a request was sent again);
     `response_time` from the planned instant and `schedule_lag` (plan to send, or to the start of connecting for it) for
     the open loop, else None. `error_time` is the service time of wrong answers. `target_cpu_s` is None where it could
-    not be read; `load_cpu_s` is CPU time used, or waited for, by the load process; of several, as if all
-    were as busy as the busiest. `connects` counts connections made in the turn, `reopened` those that replaced a
-    kept-alive connection which the server had closed while idle.
+    not be read; `load_cpu_s` is CPU time used, or waited for, by the load process, and `load_wait_s` the part of it
+    that was waited for while others had its core; of several, as if all were as busy as the busiest. `connects` counts
+    connections made in the turn, `reopened` those that replaced a kept-alive connection which the server had closed
+    while idle.
     A turn without drain leaves requests in flight, whose latency is unknown, but no less than `service_so_far`, and
     `response_so_far` from the planned instant (None in a closed loop). `waiting_s` is how long the oldest had waited, 0
     with none; one whose answer came right after the end is not asked. `intervals` are empty for a turn shorter than two
@@ -122,6 +173,19 @@ class TurnReport:
     service_so_far: Histogram = field(default_factory=lambda: Histogram({}))
     response_so_far: Histogram | None = None
     intervals: tuple[Interval, ...] = ()
+    load_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SlowReport:
+    """What became of an endpoint's slow clients (index into the block's): of `wanted`, `held` were connected at a time
+    on average; the server `ended` so many, by closing or answering, and `refused` so many attempts to connect."""
+
+    endpoint: int
+    wanted: int
+    held: float
+    ended: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +193,7 @@ class BlockReport:
     """All turns of a block, in order (warm-up turns included). `locust_requests` and `locust_failures` are what
     Locust's own statistics counted for it: they must agree with the ledgers. `notes` are what else the load side has to
     say of the block, a sentence each: messages that it rejected, say. `paused_s` is the longest time for which a load
-    process did not run at all, stopped or left without a core."""
+    process did not run at all, stopped or left without a core. `slow` is one for each endpoint with slow clients."""
 
     id: int
     turns: tuple[TurnReport, ...]
@@ -137,6 +201,7 @@ class BlockReport:
     locust_failures: int
     notes: tuple[str, ...] = ()
     paused_s: float = 0.0
+    slow: tuple[SlowReport, ...] = ()
 
 
 class TurnListener(Protocol):

@@ -144,6 +144,8 @@ def judge_load(
 ) -> LoadOutcome:
     """The outcome of a block of one turn, with the load side's ceiling if it is known, and what was `noted` before."""
     (turn,) = report.turns
-    generator = Generator.of(turn.ledger.ok, turn.elapsed_s, turn.load_cpu_s / processes, ceiling_rps)
+    generator = Generator.of(
+        turn.ledger.ok, turn.elapsed_s, turn.load_cpu_s / processes, ceiling_rps, turn.load_wait_s / processes
+    )
     problems = (*noted, *load_problems(arrival, report, generator))
     return LoadOutcome(url, arrival, processes, planned_s, turn, problems, generator, interrupted, driver)

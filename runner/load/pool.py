@@ -1,37 +1,37 @@
 """The connections to one endpoint, for as long as a block lives."""
 
 import asyncio
-import errno
-import os
 from collections.abc import Callable
+from dataclasses import replace
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from ...results.errors import LoadError
+from ...results.ledger import ErrorKind
 from .connection import Connection
 from .head import HeadConnection
+from .limits import OUR_OWN_LIMITS, own_limit
+from .mix import MixConnection, MixHeadConnection
 from .nonce import MARK, NonceConnection, NonceHeadConnection
 from .orders import Endpoint
+from .upload import LARGE_BYTES, NonceUploadConnection, UploadConnection
+from .websocket import WebSocketConnection
 
 if TYPE_CHECKING:
     from .turn import Turn
 
 Loop = asyncio.AbstractEventLoop
 
-# Errors of connecting that are the load side's, and must never be put down to the target.
-OUR_OWN_LIMITS = (errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM)
-
 
 class Lane:
     """A place for one connection. It is open, connecting, waiting to try again, or shut.
 
-    `kept` marks a connection that had served and was closed while idle. `owed` marks a request that counts as sent and
-    goes out as soon as the connection stands; `planned_ns` is its planned instant (open loop), and `sent_ns` when it
-    went out first, if this is the second time.
+    `failure` is why it is shut, `failed_as` what a request is then. `kept` marks a connection that had served and was
+    closed while idle. `owed` marks a request that counts as sent and goes out as soon as the connection stands;
+    `planned_ns` is its planned instant (open loop), and `sent_ns` when it went out first, if this is the second time.
     """
 
-    __slots__ = ("attempt", "attempt_ns", "connection", "failure", "incoming", "kept", "owed", "planned_ns", "pool",
-                 "retry", "sent_ns")  # fmt: skip
+    __slots__ = ("attempt", "attempt_ns", "connection", "failed_as", "failure", "incoming", "kept", "owed",
+                 "planned_ns", "pool", "retry", "sent_ns")  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
         self.pool = pool
@@ -41,6 +41,7 @@ class Lane:
         self.attempt_ns = 0
         self.retry: asyncio.TimerHandle | None = None
         self.failure = ""
+        self.failed_as = ErrorKind.CONNECT
         self.kept = False
         self.owed = False
         self.planned_ns = self.sent_ns = 0
@@ -90,14 +91,16 @@ class Lane:
         if self.retry is not None:
             self.retry.cancel()
             self.retry = None
-        self.incoming = None
+        incoming, self.incoming = self.incoming, None
+        if incoming is not None:
+            incoming.give_up()
 
     def drop(self) -> None:
         """Close the connection at once, whatever is in flight on it."""
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.sent_ns = 0
-            connection.transport.abort()
+            connection.leave()
 
     # What connections tell
 
@@ -112,6 +115,12 @@ class Lane:
         self.kept = False
         self.pool.turn.tally.connects += 1
         self.pool.turn.connected(self, connection)
+
+    def refused(self, connection: Connection, kind: ErrorKind, reason: str) -> None:
+        """A connection stood, but is of no use."""
+        if self.incoming is connection:
+            self.attempt = self.incoming = None
+            self.pool.turn.connect_failed(self, reason, kind)
 
     def lost(self, connection: Connection, exc: Exception | None) -> None:
         """A connection ended; news only if we had not dropped it."""
@@ -132,7 +141,7 @@ class Lane:
             await self.pool.loop.create_connection(self._make, endpoint.host, endpoint.port)
         except OSError as error:
             if error.errno in OUR_OWN_LIMITS:
-                self.pool.loop.call_exception_handler({"message": "no connection", "exception": _ours(error)})
+                self.pool.loop.call_exception_handler({"message": "no connection", "exception": own_limit(error)})
             if self.attempt is asyncio.current_task():
                 self.attempt = self.incoming = None
                 self.pool.turn.connect_failed(self, f"no connection to {endpoint.host}:{endpoint.port}: {error}")
@@ -142,17 +151,12 @@ class Lane:
         return self.incoming
 
 
-def _ours(error: OSError) -> LoadError:
-    return LoadError(
-        f"cannot open more connections: {os.strerror(error.errno or 0)}. This is a limit of the load side, not of the "
-        "target: use fewer connections, or raise it (open files: ulimit -n; ports: net.ipv4.ip_local_port_range)"
-    )
-
-
 class Pool:
     """All lanes to one endpoint. `turn` is the turn under way, or the last one."""
 
     def __init__(self, endpoint: Endpoint, connections: int, loop: Loop) -> None:
+        if endpoint.body and len(endpoint.request) + len(endpoint.body) <= LARGE_BYTES:
+            endpoint = replace(endpoint, request=endpoint.request + endpoint.body, body=b"")  # is sent in one piece
         self.endpoint = endpoint
         self.loop = loop
         self.connection_class = _connection_class(endpoint)
@@ -187,6 +191,13 @@ class Pool:
 
 
 def _connection_class(endpoint: Endpoint) -> Callable[[Lane], Connection]:
+    """The plainest kind that can do it: nobody pays for what his requests do not need."""
+    if endpoint.websocket is not None:
+        return WebSocketConnection
+    if endpoint.mix:
+        return MixHeadConnection if any(part.method == "HEAD" for part in endpoint.mix) else MixConnection
+    if endpoint.body or len(endpoint.request) > LARGE_BYTES:
+        return NonceUploadConnection if MARK in endpoint.request else UploadConnection
     if MARK in endpoint.request:
         return NonceHeadConnection if endpoint.method == "HEAD" else NonceConnection
     return HeadConnection if endpoint.method == "HEAD" else Connection

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 
 def pin(cores: Sequence[int]) -> None:
@@ -57,24 +58,31 @@ def cpu_wait_ns() -> int:
         return 0
 
 
+class CpuUse(NamedTuple):
+    """CPU time in seconds: of the target, None where it cannot be known; what the load process used or waited for; and
+    the part of that for which it waited while others had its core."""
+
+    target_s: float | None
+    load_s: float
+    load_wait_s: float
+
+
 class CpuMark:
     """The CPU time that the load process and a target have used up to now."""
 
     def __init__(self, pids: Sequence[int]) -> None:
         """`pids` is the target's process tree."""
         self._pids = pids
-        self._load_ns = _load_cpu_ns()
+        # Waiting counts as use: a core that is shared with others is soon full.
+        self._waited_ns = cpu_wait_ns()
+        self._used_ns = time.process_time_ns()
         self._target_ns = cpu_time_ns(pids)
 
-    def since_s(self) -> tuple[float | None, float]:
-        """What the target has used since, None where that cannot be known; and the load process."""
+    def since_s(self) -> CpuUse:
+        """What both have used since; of the load process, the waiting that counts is this thread's."""
         target_ns = cpu_time_ns(self._pids)
-        load_s = (_load_cpu_ns() - self._load_ns) / 1e9
+        used_s = (time.process_time_ns() - self._used_ns) / 1e9
+        wait_s = (cpu_wait_ns() - self._waited_ns) / 1e9
         if target_ns is None or self._target_ns is None:
-            return None, load_s
-        return (target_ns - self._target_ns) / 1e9, load_s
-
-
-def _load_cpu_ns() -> int:
-    """CPU time that this process has used or, in this thread, waited for: a core shared with others is soon full."""
-    return time.process_time_ns() + cpu_wait_ns()
+            return CpuUse(None, used_s + wait_s, wait_s)
+        return CpuUse((target_ns - self._target_ns) / 1e9, used_s + wait_s, wait_s)

@@ -8,10 +8,12 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from ...results.errors import UsageError
 from .nonce import MARK, PLACEHOLDER, marked
-from .orders import Endpoint, Expectation
+from .orders import Endpoint, Expectation, WebSocketTalk
+from .websocket_handshake import OURS
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PROBE_S = 1.0
+MESSAGE = "sgibench"  # over a WebSocket, unless told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class RequestSpec:
     """A request as a user writes it. Headers are ``Name: value``; Host and Content-Length come by themselves.
 
     ``{nonce}`` in the URL, a header or the body is another text in every request; in `expect_text`, the request's.
+    With a ws:// URL, `message` is said and has to be echoed, and the request is only the one that asks for the upgrade.
     """
 
     url: str
@@ -27,6 +30,7 @@ class RequestSpec:
     body: str | None = None
     expect_status: int = 200
     expect_text: str | None = None
+    message: str | None = None
 
 
 def endpoint_of(spec: RequestSpec) -> Endpoint:
@@ -35,6 +39,9 @@ def endpoint_of(spec: RequestSpec) -> Endpoint:
     host = url.hostname or ""
     port = 80 if url.port is None else url.port
     method = spec.method.upper()
+    talk = _talk(spec, method) if url.scheme == "ws" else None
+    if spec.message is not None and talk is None:
+        raise UsageError("--message is for WebSockets", "give a ws:// URL, or --body TEXT for the body of a request")
     if not TOKEN.fullmatch(method) or method == "CONNECT":
         raise UsageError(f"{spec.method!r} is no method that can be sent", "for example --method POST")
     if not 100 <= spec.expect_status <= 599:
@@ -53,7 +60,25 @@ def endpoint_of(spec: RequestSpec) -> Endpoint:
         request=request,
         expect=Expectation(status=spec.expect_status, contains=contains),
         method=method,
+        websocket=talk,
     )
+
+
+def _talk(spec: RequestSpec, method: str) -> WebSocketTalk:
+    """What is said over the WebSocket. Raises UsageError for what is HTTP's alone."""
+    http = {"--method": method != "GET", "--body": spec.body is not None, "--expect-status": spec.expect_status != 200,
+            "--expect-text": spec.expect_text is not None}  # fmt: skip
+    for option, given in http.items():
+        if given:
+            raise UsageError(
+                f"{option} does not go with a ws:// URL: the right answer to a message is its echo",
+                "say what is sent with --message TEXT",
+            )
+    ours = [name for name, _ in map(_header, spec.headers) if name.lower() in OURS]
+    if ours:
+        raise UsageError(f"--header {ours[0]} belongs to the handshake, and comes by itself", "leave it out")
+    message = MESSAGE if spec.message is None else spec.message
+    return WebSocketTalk(marked(message).encode())
 
 
 def _checked_url(text: str) -> SplitResult:
@@ -62,10 +87,13 @@ def _checked_url(text: str) -> SplitResult:
         port = url.port
     except ValueError as error:
         raise UsageError(f"{text!r} is no URL: {error}", "for example http://127.0.0.1:8000/items") from error
-    if url.scheme == "https":
-        raise UsageError("https is not supported: bench measures the server, without TLS", "give its http:// address")
-    if url.scheme != "http" or not url.hostname or port == 0:
-        raise UsageError(f"{text!r} is no http:// URL", "for example http://127.0.0.1:8000/items")
+    if url.scheme in ("https", "wss"):
+        plain = url.scheme.removesuffix("s")
+        raise UsageError(
+            f"{url.scheme} is not supported: bench measures the server, without TLS", f"give its {plain}:// address"
+        )
+    if url.scheme not in ("http", "ws") or not url.hostname or port == 0:
+        raise UsageError(f"{text!r} is no http:// or ws:// URL", "for example http://127.0.0.1:8000/items")
     if url.username is not None or url.password is not None:
         raise UsageError(
             "the URL has a user name or password in it", "send it as --header 'Authorization: Basic …' instead"

@@ -24,6 +24,7 @@ START_WITHIN_S = 90.0
 SILENT_FOR_S = 30.0  # the driver says that it is alive every second
 GRACE_S = 3.0
 SHOWN_LINES = 8
+SHOWN_CHARACTERS = 200
 SPARE_FILES = 64
 DRIVER = (sys.executable, "-P", "-m", LoadDriver.ENGINE.module)
 PLAIN_DRIVER = (sys.executable, "-P", "-m", LoadDriver.LOCUST.module)
@@ -97,14 +98,14 @@ class LocustSession:
         """Carry out a block. Raises LoadError when the load side failed or was lost, UsageError for a block that
         cannot be carried out."""
         _check(block, self._processes)
-        self._driver.check(self._processes, block.arrival.rate_rps)
+        self._driver.check(self._processes, block.arrival.rate_rps, block.endpoints)
         self.start()
         with self._ends_on_error():
             self._under_way = True
             self._say(wire.encode_block(block))
             told = self._await("report", SILENT_FOR_S, on_turn)
             self._under_way = False
-            return wire.decode_report(told["report"])
+            return wire.decode_report(_part(told, "report"))
 
     def stop(self) -> bool:
         """End the turn under way before its time; `run` then returns what came of it. From anywhere, a signal handler
@@ -147,8 +148,8 @@ class LocustSession:
         """What the driver said went wrong, before it ended; None when it said nothing."""
         with contextlib.suppress(queue.Empty):
             while line := self._lines.get(timeout=GRACE_S):
-                if line != STOP and (told := wire.load_line(line))["event"] == "failed":
-                    return LoadError(told["message"], told.get("hint", ""))
+                if line != STOP and (failure := _failure(wire.load_line(line))) is not None:
+                    return failure
         return None
 
     def _await(self, event: str, silent_for_s: float, on_turn: TurnListener | None = None) -> dict[str, Any]:
@@ -165,14 +166,15 @@ class LocustSession:
                 self._say({"stop": True})
                 continue
             told = wire.load_line(line)
-            if told["event"] == event:
+            happened = _part(told, "event")
+            if happened == event:
                 return told
-            if told["event"] == "failed":
-                raise LoadError(told["message"], told.get("hint", ""))
+            if (failure := _failure(told)) is not None:
+                raise failure
             if stopping:
                 self._say({"stop": True})  # again: the first may have come before there was anything to stop
-            if told["event"] == "turn" and on_turn is not None:
-                on_turn(wire.decode_order(told["order"]))
+            if happened == "turn" and on_turn is not None:
+                on_turn(wire.decode_order(_part(told, "order")))
 
     def _died(self) -> LoadError:
         """What is known of the driver's end: its exit status and its last words."""
@@ -195,6 +197,20 @@ class LocustSession:
             raise
 
 
+def _part(told: Json, name: str) -> Any:
+    """What belongs into a document of the driver. Raises LoadError when it is not there."""
+    if name not in told:
+        raise LoadError(f"a message of the load driver has no {name!r}: {str(told)[:SHOWN_CHARACTERS]}")
+    return told[name]
+
+
+def _failure(told: Json) -> LoadError | None:
+    """What the driver says went wrong, if that is what it says. Raises LoadError when it does not say what."""
+    if _part(told, "event") != "failed":
+        return None
+    return LoadError(str(_part(told, "message")), str(told.get("hint", "")))
+
+
 def _check(block: Block, processes: int) -> None:
     if block.arrival.connections < processes:
         raise UsageError(
@@ -204,7 +220,8 @@ def _check(block: Block, processes: int) -> None:
     for endpoint in block.endpoints:
         _check_address(endpoint.host)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    wanted = block.arrival.connections * len(block.endpoints) + SPARE_FILES
+    slow = sum(endpoint.slow.count for endpoint in block.endpoints if endpoint.slow is not None)
+    wanted = block.arrival.connections * len(block.endpoints) + slow + SPARE_FILES
     if files != resource.RLIM_INFINITY and wanted > files * processes:
         raise UsageError(
             f"{wanted} connections are more than the {files} open files that this system allows a process",

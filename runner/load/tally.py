@@ -9,6 +9,7 @@ from ...results.histogram import Histogram, bucket_indices
 from ...results.ledger import ErrorKind, Ledger
 from .intervals import Intervals
 from .orders import TurnOrder, TurnReport
+from .processor import CpuUse
 
 FLUSH_AT = 4096  # binning this many takes some 40 us
 
@@ -118,7 +119,7 @@ class Tally:
         started_ns: int,
         elapsed_s: float,
         sent: int,
-        cpu_s: tuple[float | None, float],
+        cpu: CpuUse,
         *,
         open_loop: bool = False,
     ) -> TurnReport:
@@ -133,8 +134,8 @@ class Tally:
             response_time=self.responses.histogram() if open_loop else None,
             schedule_lag=self.lags.histogram() if open_loop else None,
             error_time=self.error_times.histogram(),
-            target_cpu_s=cpu_s[0],
-            load_cpu_s=cpu_s[1],
+            target_cpu_s=cpu.target_s,
+            load_cpu_s=cpu.load_s,
             connects=self.connects,
             reopened=self.reopened,
             first_error=self.first_error,
@@ -142,6 +143,7 @@ class Tally:
             service_so_far=self.service_so_far.histogram(),
             response_so_far=self.response_so_far.histogram() if open_loop else None,
             intervals=tuple(self.intervals.closed),
+            load_wait_s=cpu.load_wait_s,
         )
 
     def ledger(self, sent: int) -> Ledger:

@@ -7,6 +7,7 @@ from time import monotonic_ns
 
 from ...results.ledger import ErrorKind, Ledger
 from .connection import Connection
+from .draws import Draws
 from .pool import Lane, Pool
 from .rules import Rules
 from .tally import Tally
@@ -14,7 +15,6 @@ from .watch import Watch
 
 SPIN_NS = 1_500_000  # no timer is finer than 1 ms, and uvloop's rounds down
 RESEND_WITHIN_NS = 20_000_000  # an end that crossed with a request is seen at once
-REPEATABLE = ("GET", "HEAD")
 
 
 class Turn(ABC):
@@ -29,6 +29,7 @@ class Turn(ABC):
         self.loop = pool.loop
         self.tally = Tally()
         self.known = b""  # a whole right answer: one that is the same byte for byte is right too
+        self.draws = Draws(pool.endpoint.mix, rules.mix_seed)
         self.record: Callable[[int], None] = self.tally.service.waiting.append
         self.sent = 0
         self.until_ns = 0
@@ -66,8 +67,7 @@ class Turn(ABC):
         if not done:
             for lane in shut:
                 if lane.attempt is not None:
-                    lane.cancel()
-                    lane.failure = self.too_slow()
+                    self.give_up(lane)
 
     async def run(self, start_ns: int = 0) -> None:
         """Load until the time is up and the end is settled. With `start_ns`, begin at that instant."""
@@ -128,9 +128,9 @@ class Turn(ABC):
         else:
             self.ready(lane, connection)
 
-    def connect_failed(self, lane: Lane, reason: str) -> None:
-        """A connection could not be made."""
-        lane.failure = reason
+    def connect_failed(self, lane: Lane, reason: str, kind: ErrorKind = ErrorKind.CONNECT) -> None:
+        """A connection could not be made, or was of no use: `kind` is what a request is that needed it."""
+        lane.failure, lane.failed_as = reason, kind
         if not self.running:
             self._one_connected()
         else:
@@ -147,6 +147,7 @@ class Turn(ABC):
         kind = connection.at_end(exc)
         if kind in (ErrorKind.CLOSED, ErrorKind.RESET) and self._crossed(connection, now):
             self.tally.reopened += 1
+            connection.give_back()
             lane.owe(connection.planned_ns, connection.sent_ns)
             return
         self.settle(lane, connection, self.verdict(connection, kind, now), now)
@@ -206,7 +207,7 @@ class Turn(ABC):
     def _crossed(self, connection: Connection, now: int) -> bool:
         """Whether a connection was closed while idle, its end crossing with our request: that is sent again, once."""
         at_once = now - connection.sent_ns <= RESEND_WITHIN_NS
-        return connection.untouched and at_once and self.pool.endpoint.method in REPEATABLE
+        return connection.untouched and at_once and connection.repeatable
 
     # Books
 
@@ -222,12 +223,18 @@ class Turn(ABC):
         now = self.last_ns = monotonic_ns()
         if not lane.owed:
             self.sent += 1
-        self.tally.error(ErrorKind.CONNECT, now - lane.since_ns, lane.failure or "the connection did not last")
+        kind = lane.failed_as if lane.failure else ErrorKind.CONNECT
+        self.tally.error(kind, now - lane.since_ns, lane.failure or "the connection did not last")
         lane.owed = False
 
-    def too_slow(self) -> str:
-        """Why a connection was given up."""
-        return f"no connection to {self.pool.endpoint.host}:{self.pool.endpoint.port} within {self.rules.timeout_s:g} s"
+    def give_up(self, lane: Lane) -> None:
+        """A connection has taken too long to be made."""
+        endpoint = self.pool.endpoint
+        opening = lane.incoming is not None and lane.incoming.opening
+        lane.cancel()
+        what = "no WebSocket" if opening else "no connection"
+        reason = f"{what} to {endpoint.host}:{endpoint.port} within {self.rules.timeout_s:g} s"
+        self.connect_failed(lane, reason, ErrorKind.TIMEOUT if opening else ErrorKind.CONNECT)
 
     # Time
 

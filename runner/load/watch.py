@@ -55,8 +55,7 @@ class Watch:
                     oldest_ns = min(oldest_ns, connection.sent_ns)
             elif lane.attempt is not None:
                 if lane.since_ns < limit_ns:
-                    lane.cancel()
-                    turn.connect_failed(lane, turn.too_slow())
+                    turn.give_up(lane)
                 else:
                     oldest_ns = min(oldest_ns, lane.since_ns)
         return oldest_ns

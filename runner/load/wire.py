@@ -1,15 +1,16 @@
 """What crosses between processes: one JSON document per line. Bytes travel as base64, so any request survives."""
 
-import base64
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from ...results.errors import LoadError
 from ...results.histogram import Histogram
 from ...results.ledger import Ledger
-from .orders import Arrival, Block, BlockReport, Endpoint, Expectation, Interval, Json, TurnOrder, TurnReport
+from .orders import Arrival, Block, BlockReport, Interval, Json, SlowReport, TurnOrder, TurnReport
+from .wire_endpoints import EndpointDecoder, EndpointEncoder
 
 Record = TypeVar("Record")
 SHOWN_CHARACTERS = 200
@@ -65,9 +66,10 @@ def decode_order(data: Json) -> TurnOrder:
 
 def encode_block(block: Block) -> dict[str, Any]:
     """A block as JSON."""
+    encoder = EndpointEncoder()
     return {
         "id": block.id,
-        "endpoints": [_encode_endpoint(endpoint) for endpoint in block.endpoints],
+        "endpoints": [encoder.encode(endpoint) for endpoint in block.endpoints],
         "arrival": {
             "connections": block.arrival.connections,
             "rate_rps": block.arrival.rate_rps,
@@ -83,9 +85,10 @@ def encode_block(block: Block) -> dict[str, Any]:
 @_or_load_error
 def decode_block(data: Json) -> Block:
     """The block that `encode_block` wrote. Raises LoadError for what is none."""
+    decoder = EndpointDecoder()
     return Block(
         id=data["id"],
-        endpoints=tuple(_decode_endpoint(endpoint) for endpoint in data["endpoints"]),
+        endpoints=tuple(decoder.decode(endpoint) for endpoint in data["endpoints"]),
         arrival=Arrival(**data["arrival"]),
         turns=tuple(decode_order(order) for order in data["turns"]),
         timeout_s=data["timeout_s"],
@@ -107,6 +110,7 @@ def encode_turn(report: TurnReport) -> dict[str, Any]:
         "error_time": report.error_time.to_dict(),
         "target_cpu_s": report.target_cpu_s,
         "load_cpu_s": report.load_cpu_s,
+        "load_wait_s": report.load_wait_s,
         "connects": report.connects,
         "reopened": report.reopened,
         "first_error": report.first_error,
@@ -138,6 +142,7 @@ def decode_turn(data: Json) -> TurnReport:
         service_so_far=Histogram.from_dict(data["service_so_far"]),
         response_so_far=_decode_maybe(data["response_so_far"]),
         intervals=tuple(Interval(*part) for part in data["intervals"]),
+        load_wait_s=data["load_wait_s"],
     )
 
 
@@ -150,6 +155,7 @@ def encode_report(report: BlockReport) -> dict[str, Any]:
         "locust_failures": report.locust_failures,
         "notes": list(report.notes),
         "paused_s": report.paused_s,
+        "slow": [encode_slow(slow) for slow in report.slow],
     }
 
 
@@ -163,44 +169,19 @@ def decode_report(data: Json) -> BlockReport:
         locust_failures=data["locust_failures"],
         notes=tuple(data["notes"]),
         paused_s=data["paused_s"],
+        slow=tuple(decode_slow(slow) for slow in data["slow"]),
     )
 
 
-def _encode_endpoint(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "name": endpoint.name,
-        "host": endpoint.host,
-        "port": endpoint.port,
-        "request": _encode_bytes(endpoint.request),
-        "expect": {
-            "status": endpoint.expect.status,
-            "body": _encode_bytes(endpoint.expect.body),
-            "contains": _encode_bytes(endpoint.expect.contains),
-        },
-        "pids": list(endpoint.pids),
-        "method": endpoint.method,
-    }
+def encode_slow(report: SlowReport) -> dict[str, Any]:
+    """What became of slow clients, as JSON."""
+    return asdict(report)
 
 
-def _decode_endpoint(data: Json) -> Endpoint:
-    expect = data["expect"]
-    return Endpoint(
-        name=data["name"],
-        host=data["host"],
-        port=data["port"],
-        request=_decode_bytes(data["request"]) or b"",
-        expect=Expectation(expect["status"], _decode_bytes(expect["body"]), _decode_bytes(expect["contains"])),
-        pids=tuple(data["pids"]),
-        method=data["method"],
-    )
-
-
-def _encode_bytes(data: bytes | None) -> str | None:
-    return None if data is None else base64.b64encode(data).decode("ascii")
-
-
-def _decode_bytes(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
+@_or_load_error
+def decode_slow(data: Json) -> SlowReport:
+    """What `encode_slow` wrote. Raises LoadError for what is none."""
+    return SlowReport(data["endpoint"], data["wanted"], data["held"], data["ended"], data["refused"])
 
 
 def _encode_maybe(histogram: Histogram | None) -> dict[str, int] | None:

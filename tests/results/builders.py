@@ -39,6 +39,7 @@ def turn(
     planned_s: float = 0.05,
     cpu_s: float | None = 0.04,
     load_cpu_s: float = 0.01,
+    load_wait_s: float = 0.0,
     counts: Ledger | None = None,
 ) -> Turn:
     """A turn with `ok` right answers in round `number`."""
@@ -51,6 +52,7 @@ def turn(
         ledger=counts or ledger(ok),
         target_cpu_s=cpu_s,
         load_cpu_s=load_cpu_s,
+        load_wait_s=load_wait_s,
     )
 
 

@@ -98,13 +98,15 @@ def test_every_piece_can_be_read_as_soon_as_it_is_saved(tmp_path: Path) -> None:
 def test_pieces_of_one_epoch_do_not_overwrite_each_other(tmp_path: Path) -> None:
     run_store = RunStore(tmp_path)
     run_store.save_manifest(manifest())
-    levels = {Level(32), Level(64), Level(32, 100.0), Level(32, 200.5), Level(32, 123456.7), Level(32, 123456.9)}
+    rates = (100.0, 200.5, 123456.7, 123456.9)
+    levels = {Level(32), Level(64), Level(32, 100.0), *(Level(256, rate) for rate in rates)}
     for level in levels:
         run_store.save_trials([trial([turn(10)], level=level)])
     assert {each.level for each in load_run(tmp_path).trials} == levels
     assert files(tmp_path / "trials") == [
         "e001-json-c32.json",
         "e001-json-c64.json",
+        "e001-json-r100-c32.json",
         "e001-json-r100.json",
         "e001-json-r123456.7.json",
         "e001-json-r123456.9.json",
@@ -147,7 +149,7 @@ TURN_COLUMNS = [
     *("epoch", "target", "scenario", "concurrency", "rate_rps"),
     *("round", "position", "started_s", "planned_s", "elapsed_s", "throughput_rps"),
     *("scheduled", "sent", "dropped", "ok", "in_flight", "error_count"),
-    *("target_cpu_s", "load_cpu_s", "reopened"),
+    *("target_cpu_s", "load_cpu_s", "load_wait_s", "reopened"),
 ]
 
 

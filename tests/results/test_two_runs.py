@@ -7,11 +7,11 @@ import pytest
 from scipy import stats
 
 from sgibench.results.estimate import Estimate, from_epochs
-from sgibench.results.records import Level, Run, Trial
-from sgibench.results.summary import Verdict
+from sgibench.results.records import GroupInfo, Level, Run, ScenarioInfo, ScenarioKind, Trial
+from sgibench.results.summary import Metric, Verdict
 from sgibench.results.two_runs import EnvironmentDifference, Pair, compare_runs, environment_differences, quotient
 
-from .builders import JSON, A, B, C, drifting_trials, manifest, problem, run, steady_trial, target_info
+from .builders import JSON, A, B, C, drifting_trials, manifest, problem, run, steady_trial, target_info, trial, turn
 
 LIMITED = problem(code="generator-limited", message="the load side was at its ceiling")
 
@@ -225,3 +225,53 @@ def test_differences_of_environment_are_in_the_comparison() -> None:
     document = compare_runs(first, second).to_dict()
     assert not document["same_environment"]
     assert document["environment_differences"] == [{"key": "cpu.model", "first": "made up", "second": "slow"}]
+
+
+def test_each_group_of_the_first_run_has_its_own_baseline() -> None:
+    groups = (GroupInfo("one", "One", A, (A, B)), GroupInfo("other", "Other", C, (B, C)))
+    first = made({A: 1000.0, B: 2000.0, C: 4000.0})
+    first = replace(first, manifest=replace(first.manifest, groups=groups))
+    found = compare_runs(first, made({A: 1000.0, B: 3000.0, C: 4000.0}, "run-2", seed=3))
+    assert [(pair.group, pair.baseline, pair.target) for pair in found.pairs] == [
+        ("one", A, A),
+        ("one", A, B),
+        ("other", C, B),
+        ("other", C, C),
+    ]
+    assert [pair.change for pair in found.pairs] == [None, Verdict.FASTER, Verdict.FASTER, None]
+    assert [group["name"] for group in found.to_dict()["groups"]] == ["one", "other"]
+
+
+def test_what_no_group_compares_stands_last_and_is_related_to_nothing() -> None:
+    groups = (GroupInfo("equal", "Equal", A, (A, B), slots=16),)
+    first = made({A: 1000.0, B: 2000.0})
+    first = replace(first, manifest=replace(first.manifest, groups=groups))
+    found = compare_runs(first, first)
+    assert [(pair.group, pair.baseline, pair.relative) for pair in found.pairs] == [("", "", None)] * 2
+    assert all(pair.across is not None for pair in found.pairs)
+
+
+def test_cold_starts_are_compared_by_time() -> None:
+    cold = ScenarioInfo("cold-start", "a start", "GET", "/", (Level(1),), kind=ScenarioKind.COLD_START)
+
+    def starts(seconds: dict[str, float]) -> Run:
+        trials = [
+            trial(
+                [turn(1, elapsed_s=took * (1 + epoch / 1000), load_cpu_s=0.0)],
+                name,
+                epoch,
+                scenario="cold-start",
+                level=Level(1),
+                service_us=[int(took * 1e6)],
+            )
+            for name, took in seconds.items()
+            for epoch in (1, 2, 3)
+        ]
+        return run(trials, manifest((A, B), (cold,)))
+
+    pair = pair_of(starts({A: 0.5, B: 1.0}), starts({A: 0.5, B: 0.5}))
+    assert pair.metric is Metric.START
+    assert pair.relative is not None
+    assert pair.relative.value == pytest.approx(0.5, rel=0.01)
+    assert pair.change is Verdict.FASTER
+    assert (pair.first_verdict, pair.second_verdict) == (Verdict.SLOWER, Verdict.SAME)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sgibench.results.generator import Generator
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
-from sgibench.results.records import Level, ProblemCode, ScenarioInfo, Severity, TargetInfo, Trial
-from sgibench.results.validity import generator_of, judge, pause_findings
+from sgibench.results.records import Level, ProblemCode, ScenarioInfo, ScenarioKind, Severity, TargetInfo, Trial
+from sgibench.results.validity import Check, checks_of, generator_of, judge, pause_findings
 
 from .builders import JSON, ledger, problem, target_info, trial, turn
 
@@ -47,6 +47,16 @@ HEALTHY = {
     "open loop, no response time": (replace(paced(ledger(200), lag_ms=50), response_time=None), None, JSON),
     "a ceiling from a slow moment of the machine": (
         replace(trial([turn(100, number, load_cpu_s=0.04) for number in range(5)]), ceiling_rps=1500.0),
+        None,
+        JSON,
+    ),
+    "a load process that waited for its core, but not long": (
+        trial([turn(100, number, load_cpu_s=0.033, load_wait_s=0.0145) for number in range(5)]),
+        None,
+        JSON,
+    ),
+    "open loop, others on its core, and nothing late": (
+        replace(paced(ledger(200)), turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0, load_wait_s=0.6),)),
         None,
         JSON,
     ),
@@ -107,6 +117,22 @@ FAULTS = {
         ProblemCode.GENERATOR_LIMITED,
         INVALID,
         "used, or waited for, 88% of its CPU",
+    ),
+    "others on the load process's core": (
+        trial([turn(100, load_cpu_s=0.033, load_wait_s=0.0155)]),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "waited for its core for 31% of the time, while other processes used it",
+    ),
+    "others on its core, which is full so": (
+        trial([turn(100, load_cpu_s=0.05, load_wait_s=0.03)]),
+        None,
+        JSON,
+        ProblemCode.GENERATOR_LIMITED,
+        INVALID,
+        "end them, or give the load side a core of its own (--load-cores)",
     ),
     "open loop near its ceiling": (
         replace(paced(ledger(200)), ceiling_rps=230.0, turns=(turn(200, elapsed_s=1.0, load_cpu_s=1.0),)),
@@ -229,8 +255,9 @@ def test_a_wait_longer_than_a_bucket_is_fine_is_not_called_too_soon() -> None:
 
 def test_the_load_process_share_of_a_trial_without_time_is_zero() -> None:
     assert generator_of(replace(trial([]), ceiling_rps=1000.0)) == Generator(0.0)
-    shown = generator_of(trial([turn(1, load_cpu_s=0.01), turn(1, load_cpu_s=0.03)]))
+    shown = generator_of(trial([turn(1, load_cpu_s=0.01), turn(1, load_cpu_s=0.03, load_wait_s=0.02)]))
     assert shown.cpu_share == pytest.approx(0.4)
+    assert shown.wait_share == pytest.approx(0.2)
     assert (shown.ceiling_rps, shown.ceiling_share) == (None, None)
 
 
@@ -246,11 +273,17 @@ def test_the_share_of_the_ceiling_is_the_rate_over_it() -> None:
 
 
 def test_on_a_core_that_is_shared_the_ceiling_tells_what_the_cpu_cannot() -> None:
-    waiting = trial([turn(100, number, load_cpu_s=0.05) for number in range(5)])
+    waiting = trial([turn(100, number, load_cpu_s=0.05, load_wait_s=0.04) for number in range(5)])
     assert judge(replace(waiting, ceiling_rps=4_000.0), target_info(), JSON, shared_core=True) == ()
     (found,) = judge(replace(waiting, ceiling_rps=2_100.0), target_info(), JSON, shared_core=True)
     assert found.code is ProblemCode.GENERATOR_LIMITED
     assert "at 95% of the 2,100 requests/s" in found.message
+
+
+def test_what_was_waited_for_is_said_where_it_is_much() -> None:
+    assert Generator(0.5, 1000.0, 0.25, 0.1).in_words == "50% of its CPU, 25% of its ceiling"
+    assert Generator(0.5, 1000.0, 0.25, 0.4).in_words == "50% of its CPU (40% waited for), 25% of its ceiling"
+    assert Generator(0.5, wait_share=0.4).in_words == "50% of its CPU (40% waited for)"
 
 
 SECONDS = st.just(0.0) | st.floats(1e-6, 100)
@@ -315,3 +348,37 @@ def test_a_load_process_that_stood_still_is_told_by_its_share_of_a_turn_and_beyo
     found = list(pause_findings(paused_s, planned_s))
     assert [(code, severity) for code, _, severity in found] == [(ProblemCode.GENERATOR_LIMITED, INVALID)] * told
     assert all(f"did not run for {paused_s} s" in message for _, message, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("errors", "slow_clients", "severity"),
+    [
+        ({"timeout": 16}, 50, WARNING),
+        ({"timeout": 16}, 0, INVALID),
+        ({"timeout": 15, "reset": 1}, 50, INVALID),
+    ],
+)
+def test_whom_slow_clients_keep_waiting_is_a_finding_and_no_fault(
+    errors: dict[str, int], slow_clients: int, severity: Severity
+) -> None:
+    scenario = replace(JSON, slow_clients=slow_clients)
+    for ok in (0, 100):
+        counts = Ledger(16 + ok, 16 + ok, 0, ok, 0, errors)
+        (found,) = judge(trial([turn(0, elapsed_s=1.0, counts=counts)]), target_info(), scenario)
+        assert (found.code, found.severity) == (ProblemCode.ERRORS, severity)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "level", "checks"),
+    [
+        (JSON, Level(8), (Check.LITTLE,)),
+        (WAIT, Level(8), (Check.SLOTS, Check.SOONEST, Check.LITTLE)),
+        (WAIT, PACED, (Check.SOONEST,)),
+        (JSON, PACED, ()),
+        (replace(JSON, locustfile="users.py"), Level(8), ()),
+        (replace(WAIT, floor_ms=1.0), Level(8), (Check.LITTLE,)),
+        (replace(JSON, kind=ScenarioKind.COLD_START), Level(1), ()),
+    ],
+)
+def test_which_checks_physics_allows(scenario: ScenarioInfo, level: Level, checks: tuple[Check, ...]) -> None:
+    assert checks_of(scenario, level) == checks

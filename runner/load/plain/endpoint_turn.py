@@ -11,8 +11,8 @@ from ....results.errors import LoadError
 from ....results.ledger import ErrorKind
 from ..checks import describe, judge
 from ..closed_loop import BACKOFF_PER_LANE_S, BACKOFF_S
+from ..limits import OUR_OWN_LIMITS
 from ..orders import Block, BlockReport, Endpoint, Json
-from ..pool import OUR_OWN_LIMITS
 from ..rules import Rules
 from .endpoint_user import EndpointUser
 from .turn import Began, Press, Turn

@@ -55,6 +55,8 @@ class ExactAgent(LocustUserAgent):  # type: ignore[misc, unused-ignore]
         self.sent_ns = monotonic_ns()
         try:
             sock.sendall(self._request)
+            if self._endpoint.body:
+                sock.sendall(self._endpoint.body)
         except BaseException:
             self._line.release_socket(sock)
             raise

@@ -54,19 +54,19 @@ class Turn(ABC):
         """The whole turn. Raises LoadError when the load side failed."""
         self.prepare()
         began(self.rules.order)
-        cpu = CpuMark(self.endpoint.pids)
+        mark = CpuMark(self.endpoint.pids)
         self.started_ns = self.last_ns = self.end_ns = monotonic_ns()
         if not self._over.is_set():
             self.end_ns += self.rules.window_ns
             self.begin()
         self._await_end()
         self.settle()
-        cpu_s = cpu.since_s()
+        cpu = mark.since_s()
         self.leave()
         if self._failure is not None:
             raise self._failure
         self.tally.close_last_interval(self.elapsed_s, self.sent)
-        return self.tally.report(self.rules.order, self.started_ns, self.elapsed_s, self.sent, cpu_s)
+        return self.tally.report(self.rules.order, self.started_ns, self.elapsed_s, self.sent, cpu)
 
     def stop(self) -> None:
         """End before the time is up."""

@@ -97,8 +97,8 @@ def as_bench_load(
     work = block(here, seconds=seconds, connections=connections, rate_rps=rate_rps, timeout_s=timeout_s, drain=False)
     (report,) = carry_out(work)
     ledger = report.ledger
-    # The server is a thread of this process: the process's CPU time is no measure of the load side's.
-    seen = replace(report, load_cpu_s=0.0)
+    # The server is a thread of this process: neither CPU time nor waiting is a measure of the load side's.
+    seen = replace(report, load_cpu_s=0.0, load_wait_s=0.0)
     whole = BlockReport(work.id, (seen,), ledger.ok + ledger.error_count, ledger.error_count)
     return judge_load(f"http://{here.host}:{here.port}/", work.arrival, 1, seconds, whole)
 

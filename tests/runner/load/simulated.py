@@ -141,10 +141,7 @@ class Wire(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         assert not self._closed
-        assert bytes(data) == self._server.request
-        self._server.requests += 1
-        self.exchanges.append(Exchange())
-        reply = next(self._server.replies)
+        reply = self._server.take(self, bytes(data))
         for piece in reply.pieces:
             self._post(reply.pause_ms / 1000, piece)
         if reply.end is not End.KEPT:
@@ -162,6 +159,9 @@ class Wire(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """What is written has arrived."""
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def _post(self, pause_s: float, what: bytes | End) -> None:
         self._outbox.append((pause_s, what))
@@ -210,6 +210,13 @@ class PlayedServer:
         self.replies = cycle(self.script)
         self.doors = cycle(self.at_the_door)
 
+    def take(self, wire: Wire, data: bytes) -> Reply:
+        """A request has come; what it gets."""
+        assert data == self.request
+        self.requests += 1
+        wire.exchanges.append(Exchange())
+        return next(self.replies)
+
     def begin(self, turn: Turn) -> None:
         """A turn is about to begin."""
         if self.turn is not None and self.later:
@@ -247,19 +254,20 @@ def play(
     turns: int = 1,
     method: str = "GET",
     connection_class: Callable[[Lane], Connection] | None = None,
+    here: Endpoint | None = None,
 ) -> list[Played]:
     """Carry out turns on a played server. An exception in the loop, or a turn without an end, is a failure."""
-    here = Endpoint("/", "127.0.0.1", 80, server.request, expect, method=method)
+    endpoint = here or Endpoint("/", "127.0.0.1", 80, server.request, expect, method=method)
     kind = OpenTurn if rate_rps else ClosedTurn
     failures: list[object] = []
 
     async def work(loop: asyncio.AbstractEventLoop) -> list[Played]:
-        pool = Pool(here, connections, loop)
+        pool = Pool(endpoint, connections, loop)
         pool.connection_class = connection_class or pool.connection_class
         done = []
         for number in range(turns):
             order = TurnOrder(0, seconds, number, 0)
-            turn: Turn = kind(Rules(order, timeout_s, drain, rate_rps, seed=number), pool)
+            turn: Turn = kind(Rules(order, timeout_s, drain, rate_rps, seed=number, mix_seed=number), pool)
             server.begin(turn)
             await turn.prepare()
             await turn.run()

@@ -13,13 +13,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from sgibench.results.errors import LoadError
+from sgibench.results.generator import GENERATOR_WAIT_LIMIT
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
 from sgibench.runner.commands.load import load
 from sgibench.runner.load import calibration
 from sgibench.runner.load.calibration import Calibration, NullServer, ceiling_of
 from sgibench.runner.load.ceilings import CeilingCache, Pressure
-from sgibench.runner.load.orders import Arrival, BlockReport, TurnOrder, TurnReport
+from sgibench.runner.load.orders import Arrival, Block, BlockReport, TurnListener, TurnOrder, TurnReport
 from sgibench.runner.load.outcome import LoadOutcome, judge_load
 from sgibench.runner.load.session import LocustSession
 from sgibench.runner.load.view import outcome_view
@@ -136,11 +137,11 @@ def codes(seen: dict[str, Any]) -> set[str]:
 def test_loading_the_null_server_itself_shows_how_near_the_ceiling_it_came(null_url: str, cache_home: Path) -> None:
     seen = loaded(null_url, "--duration", "500ms", "--connections", "16")
     generator = seen["generator"]
-    assert set(generator) == {"processes", "cpu_share", "ceiling_rps", "ceiling_share"}
+    assert set(generator) == {"processes", "cpu_share", "wait_share", "ceiling_rps", "ceiling_share"}
     # Whatever the machine does meanwhile, a load on the null server is a good part of what was possible with it.
     assert 0.1 < generator["ceiling_share"] <= generator["cpu_share"] * 1.001
     assert generator["ceiling_share"] * generator["ceiling_rps"] == pytest.approx(seen["throughput_rps"])
-    limited = generator["cpu_share"] > 0.85
+    limited = generator["cpu_share"] > 0.85 or generator["wait_share"] > GENERATOR_WAIT_LIMIT
     assert ("generator-limited" in codes(seen)) is limited
     assert seen["at_least"] is limited
     assert not (limited and seen["valid"])
@@ -163,9 +164,28 @@ def test_a_calibration_that_fails_is_a_warning_beside_a_result_that_stands(
     seen = loaded(null_url, "--duration", "200ms", "--rate", "50")
     (problem,) = [problem for problem in seen["problems"] if problem["code"] == "uncalibrated"]
     assert problem["severity"] == "warning"
-    assert "(the null server did not start)" in problem["message"]
+    assert problem["message"].startswith("the load side was not calibrated (the null server did not start): ")
     assert seen["generator"]["ceiling_share"] is None
     assert seen["ledger"]["ok"] > 0
+
+
+@pytest.mark.usefixtures("short", "cache_home")
+def test_messages_rejected_in_the_calibration_are_told_beside_those_of_the_load(
+    null_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = LocustSession.run
+
+    def among_strangers(session: LocustSession, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+        return replace(run(session, block, on_turn), notes=(f"rejected a message in block {block.id}",))
+
+    monkeypatch.setattr(LocustSession, "run", among_strangers)
+    seen = loaded(null_url, "--duration", "200ms", "--connections", "2")
+    told = [each for each in seen["problems"] if each["code"] == "rejected-messages"]
+    assert [each["message"] for each in told] == [
+        "in the calibration: rejected a message in block 0",
+        "rejected a message in block 1",
+    ]
+    assert {each["severity"] for each in told} == {"warning"}
 
 
 @pytest.mark.usefixtures("short")
@@ -206,6 +226,7 @@ def test_a_paced_load_near_the_ceiling_is_a_lower_bound() -> None:
     assert far.to_dict()["generator"] == {
         "processes": 1,
         "cpu_share": 1.0,
+        "wait_share": 0.0,
         "ceiling_rps": 50_000.0,
         "ceiling_share": pytest.approx(0.2),
     }

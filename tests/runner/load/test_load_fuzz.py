@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -13,7 +14,19 @@ from sgibench.results.ledger import ErrorKind, Ledger
 from sgibench.runner.load import wire
 from sgibench.runner.load.checks import judge
 from sgibench.runner.load.connection import Connection
-from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder, TurnReport
+from sgibench.runner.load.orders import (
+    Arrival,
+    Block,
+    BlockReport,
+    Endpoint,
+    Expectation,
+    Part,
+    SlowClients,
+    SlowReport,
+    TurnOrder,
+    TurnReport,
+    WebSocketTalk,
+)
 from sgibench.runner.load.pool import Lane
 
 from .simulated import Door, End, Exchange, Played, PlayedServer, Reply, play
@@ -244,10 +257,14 @@ NO_TIMES = Histogram({})
 ORDER = TurnOrder(0, 1.0, 0, 0)
 COUNTS = Ledger(3, 3, 0, 2, 0, {"reset": 1})
 TURN = TurnReport(ORDER, 1, 1.0, COUNTS, NO_TIMES, NO_TIMES, None, NO_TIMES, None, 0.1, 1, 0)
-BLOCK = Block(1, (Endpoint("/", "127.0.0.1", 1, b"GET", KNOWN_BODY),), Arrival(2), (ORDER,), 1.0, seed=1)
+PLACE = Endpoint("/", "127.0.0.1", 1, b"GET", KNOWN_BODY)
+RICH = replace(
+    PLACE, body=b"x" * 40_000, mix=(Part(1, b"GET", KNOWN_BODY),), websocket=WebSocketTalk(b"x"), slow=SlowClients(1)
+)
+BLOCK = Block(1, (PLACE, RICH), Arrival(2), (ORDER,), 1.0, seed=1)
 LINES = [
     wire.dump_line(wire.encode_block(BLOCK)),
-    wire.dump_line(wire.encode_report(BlockReport(1, (TURN,), 3, 1))),
+    wire.dump_line(wire.encode_report(BlockReport(1, (TURN,), 3, 1, slow=(SlowReport(0, 1, 1.0, 0, 0),)))),
     wire.dump_line(wire.encode_turn(TURN)),
     wire.dump_line(wire.encode_order(ORDER)),
 ]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,6 +19,7 @@ from .lying_server import LyingServer, answer, late
 from .test_load_command import PROGRAM
 
 GONE_WITHIN_S = 10.0
+NOTHING_YET = "interrupted: nothing was measured yet\n"
 # A driver that hangs is not waited for.
 IMPATIENT = "from sgibench.runner.load import session\nsession.GRACE_S = 0.3\n"
 
@@ -93,7 +95,7 @@ def test_the_second_signal_ends_everything_at_once() -> None:
         printed, errors = load.end()
     assert load.process.returncode == 130
     assert printed == ""
-    assert "Traceback" not in errors
+    assert errors == "interrupted twice: ended at once, without figures\n"
 
 
 def test_a_signal_before_anything_was_sent_leaves_no_figures() -> None:
@@ -112,7 +114,28 @@ def test_a_signal_before_anything_was_sent_leaves_no_figures() -> None:
             printed, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert printed == ""
-    assert "Traceback" not in errors
+    assert errors == NOTHING_YET
+
+
+def test_a_signal_during_the_calibration_says_that_nothing_was_measured(tmp_path: Path) -> None:
+    """It is made long, that it may be met."""
+    long = "from sgibench.runner.load import calibration\ncalibration.WARMUP_S = 60\n"
+    command = [sys.executable, "-c", long + PROGRAM, "load", "http://127.0.0.1:9/", "--json"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        while not any(each.raddr for each in connections_below(process.pid)):
+            assert process.poll() is None, "it ended before it had calibrated"
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert len(children) == 2, "the driver, and the null server"
+        os.kill(process.pid, signal.SIGINT)
+        printed, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert printed == ""
+    assert errors == NOTHING_YET
+    assert not psutil.wait_procs(children, timeout=GONE_WITHIN_S)[1]
 
 
 def connections_below(pid: int) -> list[Any]:

@@ -69,6 +69,17 @@ def test_a_load_side_at_its_ceiling_says_at_least() -> None:
     assert outcome.at_least
 
 
+def test_others_on_the_load_side_s_core_are_told_of_all_processes_together() -> None:
+    seen = replace(turn(Ledger(1000, 1000, 0, 1000), load_cpu_s=1.3), load_wait_s=0.7)
+    outcome = judge_load("http://x/", Arrival(8), 2, 1.0, BlockReport(1, (seen,), 1000, 0))
+    (problem,) = outcome.problems
+    assert problem.code is ProblemCode.GENERATOR_LIMITED
+    assert "waited for its core for 35% of the time" in problem.message
+    assert outcome.at_least
+    assert not outcome.valid
+    assert outcome.to_dict()["generator"]["wait_share"] == 0.35
+
+
 def test_in_an_open_loop_drops_are_the_target_s_and_cpu_says_nothing() -> None:
     arrival = Arrival(8, 1000.0)
     spinning = turn(Ledger(1000, 1000, 0, 1000), load_cpu_s=1.0, lag_us=5)

@@ -285,6 +285,38 @@ def test_the_last_words_of_a_driver_that_cannot_start_are_told(monkeypatch: pyte
         session.start()
 
 
+# A driver that says this, and then no more.
+TELLS = "import sys, time; print('{}', flush=True); time.sleep(60)"
+READY = '{"event": "ready"}'
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        ("{}", "event"),
+        ('{"ready": true}', "event"),
+        ('{"event": "failed"}', "message"),
+        ('{"event": "failed", "message": "no more files", "hint": "raise the limit"}', ""),
+        (READY + "\\n{}", "event"),
+        (READY + '\\n{"event": "report"}', "report"),
+        (READY + '\\n{"event": "turn"}', "order"),
+    ],
+)
+def test_a_document_that_lacks_something_is_a_failure_of_the_load_side(
+    said: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "GRACE_S", 0.2)
+    monkeypatch.setattr(session_module, "DRIVER", (sys.executable, "-c", TELLS.replace("{}", said)))
+    with LocustSession() as session:
+        with pytest.raises(LoadError) as caught:
+            session.run(block(endpoint(9)), lambda order: None)
+        assert session.pid is None, "it was ended"
+    if missing:
+        assert caught.value.message.startswith(f"a message of the load driver has no '{missing}': ")
+    else:
+        assert (caught.value.message, caught.value.hint) == ("no more files", "raise the limit")
+
+
 def test_impossible_orders_are_refused_before_anything_starts() -> None:
     with pytest.raises(UsageError):
         LocustSession(processes=0)

@@ -15,9 +15,12 @@ from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
 from sgibench.results.records import ProblemCode, Severity
 from sgibench.runner.load import session as session_module
+from sgibench.runner.load.calibration import Calibration
+from sgibench.runner.load.ceilings import CeilingCache
 from sgibench.runner.load.orders import Arrival, Block, BlockReport, TurnOrder, TurnReport
 from sgibench.runner.load.outcome import judge_load
 from sgibench.runner.load.session import LocustSession
+from sgibench.runner.machine import choose_cores
 
 from .load_cases import block, check_books, endpoint
 from .lying_server import LyingServer, always, answer
@@ -186,6 +189,20 @@ def test_a_single_load_process_listens_nowhere() -> None:
     with LocustSession() as session:
         session.start()
         assert listeners(driver_of(session)) == []
+
+
+def test_what_strangers_say_while_the_load_side_is_calibrated_is_told_too(
+    two_processes: LocustSession, tmp_path: Path
+) -> None:
+    assert stranger(two_processes, "forge") == "silence"
+    with Calibration(
+        two_processes, choose_cores(None, None), 2, CeilingCache(tmp_path / "ceilings.json")
+    ) as calibration:
+        assert [*calibration.noted] == []
+        assert calibration.ceiling_rps(8) > 0
+    (problem,) = calibration.noted
+    assert (problem.code, problem.severity) == (ProblemCode.REJECTED_MESSAGES, Severity.WARNING)
+    assert problem.message.startswith("in the calibration: rejected ")
 
 
 def test_what_strangers_forge_changes_nothing_and_is_told(two_processes: LocustSession) -> None:

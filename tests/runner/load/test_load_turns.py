@@ -128,6 +128,7 @@ def test_waiting_for_the_core_counts_as_cpu_time_of_the_load_process(monkeypatch
     monkeypatch.setattr("sgibench.runner.load.processor.cpu_wait_ns", lambda: next(waits_ns))
     with LyingServer(always(answer())) as server:
         (report,) = carry_out(block(endpoint(server.port)))
+    assert report.load_wait_s == 7
     assert 7 < report.load_cpu_s < 8
 
 

@@ -20,8 +20,13 @@ from sgibench.runner.load.orders import (
     Endpoint,
     Expectation,
     Interval,
+    Part,
+    Slow,
+    SlowClients,
+    SlowReport,
     TurnOrder,
     TurnReport,
+    WebSocketTalk,
 )
 
 A_FEW = settings(max_examples=40, deadline=None)
@@ -30,15 +35,21 @@ SECONDS = st.floats(0, 1e6)
 ERRORS = st.dictionaries(st.sampled_from([kind.value for kind in ErrorKind]), st.integers(1, 1000))
 HISTOGRAMS = st.builds(Histogram, st.dictionaries(st.integers(0, 30_000), st.integers(1, 2**40), max_size=20))
 ORDERS = st.builds(TurnOrder, st.integers(0, 9), SECONDS, COUNTS, COUNTS, st.booleans())
+EXPECTATIONS = st.builds(Expectation, st.integers(100, 599), st.none() | st.binary(), st.none() | st.binary())
+PARTS = st.builds(Part, SECONDS, st.binary(), EXPECTATIONS, st.sampled_from(["GET", "HEAD"]))
 ENDPOINTS = st.builds(
     Endpoint,
     name=st.text(),
     host=st.ip_addresses().map(str),
     port=st.integers(1, 65535),
     request=st.binary(),
-    expect=st.builds(Expectation, st.integers(100, 599), st.none() | st.binary(), st.none() | st.binary()),
+    expect=EXPECTATIONS,
     pids=st.lists(st.integers(1, 2**22)).map(tuple),
     method=st.sampled_from(["GET", "HEAD", "POST"]),
+    body=st.binary() | st.just(b"sgibench" * 8192),
+    mix=st.lists(PARTS, max_size=3).map(tuple),
+    websocket=st.none() | st.builds(WebSocketTalk, st.binary(), st.booleans()),
+    slow=st.none() | st.builds(SlowClients, st.integers(1, 999), st.sampled_from(Slow), SECONDS, st.binary()),
 )
 BLOCKS = st.builds(
     Block,
@@ -69,6 +80,7 @@ TURNS = st.builds(
     service_so_far=HISTOGRAMS,
     response_so_far=st.none() | HISTOGRAMS,
     intervals=st.lists(st.builds(Interval, SECONDS, COUNTS, COUNTS, COUNTS), max_size=3).map(tuple),
+    load_wait_s=SECONDS,
 )
 
 
@@ -94,10 +106,33 @@ def test_a_block_arrives_as_it_was(block: Block) -> None:
         COUNTS,
         COUNTS,
         st.lists(st.text()).map(tuple),
+        SECONDS,
+        st.lists(st.builds(SlowReport, COUNTS, COUNTS, SECONDS, COUNTS, COUNTS), max_size=3).map(tuple),
     )
 )
 def test_a_report_arrives_as_it_was(report: BlockReport) -> None:
     assert wire.decode_report(through_a_pipe(wire.encode_report(report))) == report
+
+
+def test_a_large_body_travels_small_and_is_one_for_all_endpoints_that_share_it() -> None:
+    body = b"sgibench" * 2**20
+    endpoints = [Endpoint(name, "127.0.0.1", 1, name.encode(), Expectation(), body=body) for name in ("a", "b", "c")]
+    work = Block(1, tuple(endpoints), Arrival(1), (), 1.0, seed=1)
+    line = wire.dump_line(wire.encode_block(work))
+    assert len(line) < 500_000
+    arrived = wire.decode_block(wire.load_line(line))
+    assert arrived == work
+    assert len({id(each.body) for each in arrived.endpoints}) == 1
+    assert wire.encode_block(work)["endpoints"][0]["body"] == wire.encode_block(work)["endpoints"][2]["body"]
+
+
+def test_long_bytes_that_arrive_damaged_are_a_load_error() -> None:
+    document = wire.encode_block(
+        Block(1, (Endpoint("a", "::1", 1, b"x" * 99_999, Expectation()),), Arrival(1), (), 1.0, 1)
+    )
+    document["endpoints"][0]["request"] = {"packed": "AAAA"}
+    with pytest.raises(LoadError, match="damaged"):
+        wire.decode_block(document)
 
 
 @pytest.mark.parametrize("line", [b"", b"{", b"[1]", b"Traceback (most recent call last):\n"])
@@ -146,6 +181,9 @@ def test_histograms_of_the_open_loop_add_up_where_there_are_any(field: str, part
 
 
 def test_of_several_load_processes_the_busiest_one_s_core_is_what_counts() -> None:
-    parts = [replace(part_of(1, 0, 1.0), load_cpu_s=cpu_s) for cpu_s in (0.15, 0.95)]
+    figures = [(0.15, 0.1), (0.95, 0.02)]
+    parts = [replace(part_of(1, 0, 1.0), load_cpu_s=cpu_s, load_wait_s=wait_s) for cpu_s, wait_s in figures]
     assert merge_turns(parts).load_cpu_s / len(parts) == 0.95
+    assert merge_turns(parts).load_wait_s / len(parts) == 0.1
     assert merge_turns(parts[:1]).load_cpu_s == 0.15
+    assert merge_turns(parts[:1]).load_wait_s == 0.1

@@ -17,11 +17,12 @@ import pytest
 import uvloop
 
 from sgibench.results.errors import LoadError
+from sgibench.results.generator import GENERATOR_WAIT_LIMIT
 from sgibench.results.ledger import ErrorKind
 from sgibench.results.records import ProblemCode
 from sgibench.runner.load.engine import Engine
+from sgibench.runner.load.limits import OUR_OWN_LIMITS
 from sgibench.runner.load.outcome import judge_load
-from sgibench.runner.load.pool import OUR_OWN_LIMITS
 from sgibench.runner.load.session import LocustSession
 
 from .load_cases import (
@@ -226,6 +227,7 @@ def test_limits_of_our_own_end_the_block_and_are_not_put_down_to_the_server(
 FEW_FILES = """
 import resource, sys
 from sgibench.results.errors import LoadError
+from sgibench.results.generator import GENERATOR_WAIT_LIMIT
 from tests.runner.load.load_cases import block, carry_out, endpoint
 resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
 try:
@@ -265,11 +267,11 @@ def test_a_server_on_ipv6_is_loaded_as_any_other() -> None:
     check_sound(outcome)
 
 
-# Spins on one core until its parent has gone, forty times at once: a session each, as fairness is between sessions.
+# Spins on one core until its parent has gone, so many times at once: a session each, as fairness is between sessions.
 THIEVES = """
 import os, sys, time
 os.sched_setaffinity(0, {int(sys.argv[1])})
-for _ in range(40):
+for _ in range(int(sys.argv[2])):
     if os.fork() == 0:
         parent = os.getppid()
         os.setsid()
@@ -283,8 +285,8 @@ time.sleep(60)
 
 
 @contextlib.contextmanager
-def core_stolen(core: int) -> Iterator[None]:
-    with subprocess.Popen([sys.executable, "-c", THIEVES, str(core)], stdout=subprocess.PIPE) as thief:
+def core_stolen(core: int, thieves: int) -> Iterator[None]:
+    with subprocess.Popen([sys.executable, "-c", THIEVES, str(core), str(thieves)], stdout=subprocess.PIPE) as thief:
         assert thief.stdout is not None
         thief.stdout.readline()
         try:
@@ -293,13 +295,32 @@ def core_stolen(core: int) -> Iterator[None]:
             thief.kill()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot pin processes to cores")
+@pytest.mark.parametrize("connections", [8, 64])
+def test_three_others_on_the_load_side_s_core_are_enough_to_say_that_they_were_the_limit(connections: int) -> None:
+    """They leave it a fourth of its core; it seems to have time left, as it gets some whenever it wakes up."""
+    core = max(os.sched_getaffinity(0))
+    with LocustSession(load_cores=(core,)) as session, TimedServer(working, 0.0) as server:
+        session.start()
+        server.pin(set(os.sched_getaffinity(0)) - {core} or {core})
+        with core_stolen(core, 3):
+            work = block(endpoint(server.port), seconds=1.0, connections=connections, drain=False)
+            report = session.run(work)
+    outcome = judge_load("http://x/", work.arrival, 1, 1.0, report)
+    check_books(outcome.turn)
+    check_server_s_count(outcome, server.requests)
+    assert ProblemCode.GENERATOR_LIMITED in codes(outcome)
+    assert outcome.generator.wait_share > GENERATOR_WAIT_LIMIT
+    assert any("waited for its core" in problem.message for problem in outcome.problems)
+
+
 @pytest.fixture(scope="module")
 def robbed() -> Iterator[tuple[LocustSession, int]]:
     """A session, and the core that was its own."""
     core = max(os.sched_getaffinity(0))
     with LocustSession(load_cores=(core,)) as session:
         session.start()
-        with core_stolen(core):
+        with core_stolen(core, 40):
             yield session, core
 
 

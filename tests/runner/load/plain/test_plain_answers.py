@@ -10,7 +10,16 @@ from sgibench.results.errors import UsageError
 from sgibench.results.ledger import ErrorKind
 from sgibench.runner.load.drivers import LoadDriver
 from sgibench.runner.load.nonce import MARK
-from sgibench.runner.load.orders import BlockReport, Expectation, TurnOrder, TurnReport
+from sgibench.runner.load.orders import (
+    BlockReport,
+    Endpoint,
+    Expectation,
+    Part,
+    SlowClients,
+    TurnOrder,
+    TurnReport,
+    WebSocketTalk,
+)
 from sgibench.runner.load.session import LocustSession
 
 from ..load_cases import block, carry_out, check_books, endpoint, free_port, only_errors
@@ -218,6 +227,38 @@ def test_what_plain_locust_cannot_do_is_refused() -> None:
     assert session.pid is None
     with pytest.raises(UsageError, match="one process"):
         LocustSession(processes=2, driver=LoadDriver.LOCUST)
+
+
+@pytest.mark.parametrize(
+    ("lack", "here"),
+    [
+        ("WebSocket", replace(endpoint(9), websocket=WebSocketTalk(b"x"))),
+        ("mix of requests", replace(endpoint(9), mix=(Part(1, b"GET / HTTP/1.1\r\n\r\n", Expectation()),))),
+        ("slow clients", replace(endpoint(9), slow=SlowClients(1))),
+    ],
+)
+def test_what_plain_locust_has_not_is_refused_before_it_starts(lack: str, here: Endpoint) -> None:
+    with pytest.raises(UsageError, match=f"Locust has no {lack}"), LocustSession(driver=LoadDriver.LOCUST) as session:
+        session.run(block(endpoint(9), here))
+    assert session.pid is None
+
+
+def test_a_large_body_goes_out_behind_its_head(plain: LocustSession) -> None:
+    body = bytes(range(256)) * 4096
+    came: list[bytes] = []
+
+    def behave(visit: Visit) -> None:
+        while message := visit.message():
+            came.append(message.partition(b"\r\n\r\n")[2])
+            visit.send(answer())
+
+    with LyingServer(behave) as server:
+        head = b"POST /up HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
+        here = replace(endpoint(server.port, method="POST"), request=head, body=body)
+        turn = one_turn(plain.run(block(here, seconds=0.1)))
+    assert turn.ledger.errors == {}
+    assert turn.ledger.ok == len(came) > 1
+    assert set(came) == {body}
 
 
 def test_bodies_are_checked_for_every_answer(plain: LocustSession) -> None:
