@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sgibench.results.comparison import compare_trials
 from sgibench.results.records import Level, Trial
 from sgibench.results.summary import Metric
-from sgibench.runner.plan import TURN_S, Piece
+from sgibench.runner.pieces import TURN_S, Piece
 from sgibench.runner.turns import shuffled_turns, trial_of
 from sgibench.scenarios.files import built_in_scenario
 

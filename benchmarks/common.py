@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sgibench.results.errors import TargetError
-from sgibench.results.records import Level
-from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, Expectation, TurnOrder
+from sgibench.runner.endpoints import endpoint_for
+from sgibench.runner.load.orders import Arrival, Block, BlockReport, Endpoint, TurnOrder
 from sgibench.runner.load.session import LocustSession
 from sgibench.runner.machine import Cores, available_cores, choose_cores
-from sgibench.runner.plan import Piece
 from sgibench.runner.selection import Wish, find_app
-from sgibench.runner.targets.launch import HOST, LiveTarget, Target
+from sgibench.runner.targets.launch import LiveTarget, Target
 from sgibench.runner.targets.launcher import TargetLauncher
 from sgibench.runner.targets.setups import parse_setup
-from sgibench.runner.turns import request_bytes
 from sgibench.scenarios.files import built_in_scenario
 
 CONNECTIONS = 8
@@ -36,12 +34,14 @@ class Bench:
     def __init__(self, cores: Cores | None = None) -> None:
         self.cores = cores or choose_cores(None, None)
         self.scenario = built_in_scenario("json")
-        self._piece = Piece(self.scenario, Level(CONNECTIONS), 1.0)
         self._folder = tempfile.TemporaryDirectory(prefix="sgibench-")
         folder = Path(self._folder.name)
         self._start_cores = available_cores()
         self._launcher = TargetLauncher(
-            lambda name: folder / f"{name}.log", self._start_cores, self.cores.server, self.scenario.request.path
+            lambda name: folder / f"{name}.log",
+            self._start_cores,
+            self.cores.server,
+            self.scenario.parts[0].request.path,
         )
         self.load = LocustSession(load_cores=self.cores.load)
 
@@ -71,13 +71,10 @@ class Bench:
             for live, proof in zip(pairs, self._launcher.prove(pairs, [self.scenario]), strict=True):
                 if isinstance(proof, TargetError):
                     raise proof
-                found.append((live, self._endpoint(live, proof.expectations["json"])))
+                found.append((live, endpoint_for(self.scenario, live, proof.expectations["json"])))
             yield found
         finally:
             self._launcher.stop()
-
-    def _endpoint(self, live: LiveTarget, expect: Expectation) -> Endpoint:
-        return Endpoint(live.name, HOST, live.port, request_bytes(self._piece, live.port), expect, live.pids)
 
     def drive(self, endpoints: Sequence[Endpoint], turns: Iterable[TurnOrder], seed: int = 1) -> BlockReport:
         """One block of turns."""

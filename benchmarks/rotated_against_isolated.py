@@ -17,7 +17,7 @@ from sgibench.results.estimate import Estimate, from_epochs, middle_mean
 from sgibench.results.records import Level
 from sgibench.results.summary import Metric
 from sgibench.runner.load.orders import Endpoint, TurnOrder
-from sgibench.runner.plan import TURN_S, Piece
+from sgibench.runner.pieces import TURN_S, Piece
 from sgibench.runner.turns import shuffled_turns, trial_of
 from sgibench.scenarios.files import built_in_scenario
 

@@ -18,7 +18,7 @@ from sgibench.results.estimate import middle_mean
 from sgibench.results.records import Level
 from sgibench.results.summary import Metric
 from sgibench.runner.load.orders import Endpoint
-from sgibench.runner.plan import Piece
+from sgibench.runner.pieces import Piece
 from sgibench.runner.turns import shuffled_turns, trial_of
 
 from .common import CONNECTIONS, Bench, a_target

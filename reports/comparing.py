@@ -1,6 +1,6 @@
 """Two runs side by side on the terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from textwrap import wrap
@@ -10,12 +10,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..results.summary import Verdict
+from ..results.estimate import Estimate
+from ..results.summary import Metric, Verdict
 from ..results.two_runs import EnvironmentDifference, Pair, TwoRuns
 from .format import MISSING, columns, counted, joined, number, plain, ratio, ratio_interval, ratio_value
+from .measures import inverted
 
 STYLES = {Verdict.FASTER: "green", Verdict.SLOWER: "red", Verdict.SAME: "", Verdict.INCONCLUSIVE: "dim"}
 BOUND = "lower bound"
+START_NOTE = "Cold starts: the times in ms, and as ratio how many times as fast."
 BOUND_NOTE = "Lower bound: the load side was the limit in one of the runs, so there is no ratio."
 ONE_LAUNCH_NOTE = "A ratio without brackets rests on a run with one launch: nothing follows from it."
 GAP_COLUMNS = 2
@@ -55,7 +58,15 @@ def _parts(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
 
 def conclusions(runs: TwoRuns) -> Iterator[str]:
     """What follows, in sentences."""
-    related = [pair for pair in runs.pairs if pair.change is not None]
+    groups = {group.name: plain(group.title or group.name) for group in runs.groups}
+    for name in dict.fromkeys(pair.group for pair in runs.pairs if pair.baseline or not runs.groups):
+        head = f"{groups[name]}. " if name in groups else ""
+        lines = _conclusions([pair for pair in runs.pairs if pair.group == name], runs.baseline)
+        yield from (f"{head if not number else ''}{line}" for number, line in enumerate(lines))
+
+
+def _conclusions(pairs: Sequence[Pair], baseline: str) -> Iterator[str]:
+    related = [pair for pair in pairs if pair.change is not None]
     if not related:
         yield (
             "With no comparison in common, only absolute figures stand side by side, and these hold "
@@ -66,13 +77,13 @@ def conclusions(runs: TwoRuns) -> Iterator[str]:
     same = sum(pair.change is Verdict.SAME for pair in related)
     undecided = len(related) - len(changed) - same
     yield (
-        f"Relative to {plain(runs.baseline)}, of {counted(len(related), 'comparison')}: {len(changed)} changed, "
-        f"{same} the same, {undecided} undecided."
+        f"Relative to {plain(related[0].baseline or baseline)}, of {counted(len(related), 'comparison')}: "
+        f"{len(changed)} changed, {same} the same, {undecided} undecided."
     )
     for pair in changed:
         word = "faster" if pair.change is Verdict.FASTER else "slower"
-        yield f"{plain(pair.target)} under {_where(pair)} is {word} than before: {ratio(pair.relative)}."
-    against = [pair for pair in runs.pairs if pair.contradicts]
+        yield f"{plain(pair.target)} under {_where(pair)} is {word} than before: {ratio(_of_speed(pair))}."
+    against = [pair for pair in pairs if pair.contradicts]
     if against:
         names = joined([f"{plain(pair.target)} under {_where(pair)}" for pair in against])
         yield f"The runs contradict each other on {names}."
@@ -108,16 +119,21 @@ def _difference(item: EnvironmentDifference, width: int) -> RenderableType:
 def _table(runs: TwoRuns, width: int) -> Table:
     """Under each scenario its targets: a target's name is long enough to want the width for itself."""
     headings = ["", "first\nreq/s", "second\nreq/s", "second / first, each\nover its baseline", "change"]
+    titles = {group.name: plain(group.title or group.name) for group in runs.groups}
     figures = [_figures(pair, runs.baseline) for pair in runs.pairs]
     heads = [max(map(len, heading.split("\n"))) for heading in headings[1:]]
     taken = sum(max(head, *(len(row[at]) for row in figures)) + GAP_COLUMNS for at, head in enumerate(heads))
     room = max(width - taken, NAME_COLUMNS_MIN)
     table = Table(box=None, padding=(0, GAP_COLUMNS, 0, 0), pad_edge=False, header_style="dim")
     for at, heading in enumerate(headings):
-        last = at == len(headings) - 1
-        table.add_column(heading, justify="right" if at and not last else "left", overflow="fold", no_wrap=at > 0)
+        final = at == len(headings) - 1
+        table.add_column(heading, justify="right" if at and not final else "left", overflow="fold", no_wrap=at > 0)
     blank = [Text() for _ in headings[1:]]
-    for where, pairs in groupby(runs.pairs, _where):
+    last = None
+    for (group, where), pairs in groupby(runs.pairs, lambda pair: (pair.group, _where(pair))):
+        if runs.groups and group != last:
+            table.add_row(_name(titles.get(group, "In no comparison"), room, "bold underline"), *blank)
+            last = group
         table.add_row(_name(where, room, "bold"), *blank)
         for pair in pairs:
             cells = [Text(text) for text in _figures(pair, runs.baseline)]
@@ -132,12 +148,19 @@ def _name(text: str, room: int, style: str = "") -> Text:
 
 
 def _figures(pair: Pair, baseline: str) -> tuple[str, str, str, str]:
-    rates = [number(estimate.value if estimate else None) for estimate in (pair.first, pair.second)]
-    if pair.target == baseline:
+    unit = " ms" if pair.metric is Metric.START else ""
+    rates = [f"{number(one.value)}{unit}" if one else MISSING for one in (pair.first, pair.second)]
+    if pair.target == (pair.baseline or baseline):
         return rates[0], rates[1], "", BOUND if _bounded(pair) else "baseline"
-    relative = MISSING if pair.relative is None else f"{ratio_value(pair.relative)} {ratio_interval(pair.relative)}"
+    speed = _of_speed(pair)
+    relative = MISSING if speed is None else f"{ratio_value(speed)} {ratio_interval(speed)}"
     change = pair.change.value if pair.change else BOUND if _bounded(pair) else MISSING
     return rates[0], rates[1], relative.strip(), change
+
+
+def _of_speed(pair: Pair) -> Estimate | None:
+    """What became of its speed: of times the inverse."""
+    return inverted(pair.relative) if pair.relative and pair.metric is Metric.START else pair.relative
 
 
 def _bounded(pair: Pair) -> bool:
@@ -145,6 +168,8 @@ def _bounded(pair: Pair) -> bool:
 
 
 def _notes(runs: TwoRuns) -> Iterator[str]:
+    if any(pair.metric is Metric.START for pair in runs.pairs):
+        yield START_NOTE
     if any(map(_bounded, runs.pairs)):
         yield BOUND_NOTE
     if any(pair.relative is not None and pair.relative.low is None for pair in runs.pairs):

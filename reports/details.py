@@ -8,17 +8,34 @@ from typing import Any
 
 from ..results.estimate import Estimate
 from ..results.ledger import ErrorKind
-from ..results.records import TargetInfo
-from ..results.summary import Metric, Summary
+from ..results.records import ProblemCode, TargetInfo
+from ..results.summary import Comparison, Metric, Summary
+from ..results.validity import Check, checks_of
 from .figures import comparison_table
-from .format import MISSING, exact, joined, number, percent, plain, whole
-from .panels import Panel, level_text
-from .tables import YOURS_NOTE, Cell, Column, Line, Table, figure, no_time_note, tags
+from .format import MISSING, exact, joined, number, percent, plain, value_of, whole
+from .measures import figure_of
+from .panels import UNCOMPARED, Panel, Standing, level_text, scenario_name
+from .tables import (
+    YOURS_NOTE,
+    Cell,
+    Column,
+    Line,
+    Table,
+    Tone,
+    cannot_lines,
+    cannot_notes,
+    figure,
+    no_time_note,
+    scaled,
+    tags,
+    times_of,
+)
 
 NAME = Column("Target", numeric=False)
 METRIC_NAMES = {
     Metric.THROUGHPUT: "Throughput",
     Metric.CPU: "CPU per request (lower is better)",
+    Metric.START: "Speed of the start",
 }
 
 
@@ -32,44 +49,83 @@ class Entry:
     folded: bool = False
 
 
-def number_tables(panel: Panel, summary: Summary) -> tuple[Table, ...]:
-    """Every figure of a panel, invalid results included."""
-    return (_figures(panel), *_latencies(panel), _ledger(panel), *_comparisons(panel, summary))
+def number_tables(panel: Panel, summary: Summary, *, full: bool = True) -> tuple[Table, ...]:
+    """Every figure of a panel, invalid results included; where there is no room, what its key table lacks, in one."""
+    if not full:
+        return (_brief(panel),)
+    times = () if panel.cold else _latencies(panel)
+    return (_figures(panel), *times, _ledger(panel), *_comparisons(panel, summary))
 
 
 def _figures(panel: Panel) -> Table:
+    measure, cold = panel.measure, panel.cold
+    pressed = () if cold else (Column("Context switches", f"per {measure.one}"),)
     columns = (
         NAME,
-        Column("Throughput", "requests/s"),
-        Column("CPU", "µs/request"),
-        Column("Context switches", "per request"),
-        Column("Memory idle", "MiB"),
-        Column("Memory peak", "MiB"),
-        Column("Kind", numeric=False),
-        Column("Load side's CPU"),
-        Column("Load side's ceiling"),
+        Column(measure.name, measure.unit),
+        Column("CPU", f"{'ms' if cold else 'µs'}/{measure.one}"),
+        *pressed,
+        *(() if cold else (Column("Memory idle", "MiB"), Column("Memory peak", "MiB"), Column("Kind", numeric=False))),
+        *(() if cold else (Column("Load side", numeric=False),)),
         Column("Launches"),
         Column("Standing", numeric=False),
+        Column("Physics", numeric=False),
+    )
+    checks = checks_of(panel.scenario, panel.level)
+    physics = Cell("held" if checks else "not checked", tone=Tone.NEUTRAL if checks else Tone.MUTED)
+    lines = []
+    for row in panel.rows:
+        result, best, memory = row.result, figure_of(row.result), row.result.memory_mib
+        known = memory.idle is not None or memory.peak is not None
+        cells = [figure(best), figure(scaled(result.cpu_us_per_request, 1 / 1000 if cold else 1))]
+        if not cold:
+            kind = Cell(memory.kind.upper() if known else MISSING)
+            cells += [figure(result.context_switches_per_request), figure(memory.idle), figure(memory.peak), kind]
+            cells.append(Cell(result.generator.in_words.replace("%", " %")))
+        standing = f"invalid: {row.reason}" if row.standing is Standing.INVALID else row.standing.value
+        broken = any(problem.code is ProblemCode.IMPOSSIBLE for problem in result.problems)
+        held = Cell("broken", tone=Tone.BAD) if broken else physics
+        cells += [Cell(whole(best.n if best else 0)), Cell(standing), held]
+        lines.append(Line(plain(result.target), tuple(cells), tags(row)))
+    notes = (_physics_note(panel, checks), *cannot_notes([panel]))
+    return Table(f"Figures, {panel.place}", columns, (*lines, *cannot_lines(panel)), notes)
+
+
+def _physics_note(panel: Panel, checks: Sequence[Check]) -> str:
+    """What was checked of the figures, and why the rest cannot be."""
+    if panel.cold:
+        return "Physics: nothing presses on a start, so neither Little's law nor slots over wait can be checked."
+    whys = (
+        (panel.open_loop, "Little's law and slots over wait, in the open loop, where answers of the drain count too"),
+        (bool(panel.scenario.locustfile), "Little's law, since a user may have several requests in flight"),
+        (Check.SOONEST not in checks, "slots over wait, for want of a known wait that is long enough"),
+    )
+    gaps = [why for applies, why in whys if applies]
+    held = joined([check.value for check in checks]) or "nothing"
+    return f"Physics, checked: {held}." + (f" Not checked: {'; '.join(gaps)}." if gaps else "")
+
+
+def _brief(panel: Panel) -> Table:
+    """One line for each result, without intervals."""
+    tails = () if panel.cold else ("p90", "p99.9")
+    columns = (
+        NAME,
+        *(Column(name, "ms") for name in tails),
+        Column("Memory idle", "MiB"),
+        Column("Right"),
+        Column("Errors"),
+        Column("Load side", numeric=False),
+        Column("Launches"),
     )
     lines = []
     for row in panel.rows:
-        result = row.result
-        memory = result.memory_mib
-        known = memory.idle is not None or memory.peak is not None
-        cells = (
-            figure(result.throughput_rps),
-            figure(result.cpu_us_per_request),
-            figure(result.context_switches_per_request),
-            figure(memory.idle),
-            figure(memory.peak),
-            Cell(memory.kind.upper() if known else MISSING),
-            Cell(percent(result.generator.cpu_share)),
-            Cell(percent(result.generator.ceiling_share)),
-            Cell(whole(result.throughput_rps.n if result.throughput_rps else 0)),
-            Cell(row.standing.value if row.standing.value != "invalid" else f"invalid: {row.reason}"),
-        )
-        lines.append(Line(plain(result.target), cells, tags(row)))
-    return Table(f"Figures, {panel.place}", columns, tuple(lines))
+        result, times, ledger = row.result, times_of(row.result), row.result.ledger
+        values = [value_of(times.get(name)) for name in tails]
+        values += [value_of(result.memory_mib.idle), whole(ledger.ok), whole(ledger.error_count)]
+        values += [MISSING if panel.cold else percent(result.generator.cpu_share), whole(result.launches)]
+        lines.append(Line(plain(result.target), tuple(map(Cell, values)), tags(row)))
+    note = _physics_note(panel, checks_of(panel.scenario, panel.level))
+    return Table(f"Beside the key figures, {panel.place}", columns, tuple(lines), (note,))
 
 
 def _latencies(panel: Panel) -> Iterator[Table]:
@@ -108,27 +164,32 @@ def _ledger(panel: Panel) -> Table:
         "Scheduled = sent + dropped; sent = right answers + errors + in flight at the end. Only kinds of error that "
         "occurred have a column."
     )
-    return Table(f"Ledger in requests, {panel.place}", (NAME, *(Column(name) for name in names)), tuple(lines), (note,))
+    columns = (NAME, *(Column(name) for name in names))
+    return Table(f"Ledger in {panel.measure.one}s, {panel.place}", columns, tuple(lines), (note,))
 
 
 def _comparisons(panel: Panel, summary: Summary) -> Iterator[Table]:
     for metric in Metric:
-        found = [
-            comparison
-            for comparison in summary.comparisons
-            if comparison.metric is metric
-            and comparison.scenario == panel.scenario.name
-            and comparison.level == panel.level
-        ]
+        found = _ratios(panel, summary) if metric is Metric.CPU else []
+        if metric is panel.metric:
+            found = [row.comparison for row in panel.rows if row.comparison is not None]
         if found:
             yield comparison_table(f"{METRIC_NAMES[metric]} over {plain(panel.baseline)}'s, {panel.place}", found)
+
+
+def _ratios(panel: Panel, summary: Summary) -> list[Comparison]:
+    """Ratios of CPU time."""
+    if panel.group is UNCOMPARED:
+        return []
+    place = (panel.group.name, panel.scenario.name, panel.level, Metric.CPU)
+    return [each for each in summary.comparisons if (each.group, each.scenario, each.level, each.metric) == place]
 
 
 def targets_table(targets: Sequence[TargetInfo]) -> Table:
     """What was measured, and exactly how it was started."""
     columns = tuple(
-        Column(name, numeric=name in ("Workers", "Slots"))
-        for name in ("Target", "Interface", "Server", "Workers", "Slots", "Python", "App", "Command")
+        Column(name, numeric=name in ("Workers", "Threads", "Slots"))
+        for name in ("Target", "Interface", "Server", "Workers", "Threads", "Slots", "Interpreter", "App", "Command")
     )
     lines = [
         Line(
@@ -137,15 +198,19 @@ def targets_table(targets: Sequence[TargetInfo]) -> Table:
                 Cell(target.interface),
                 Cell(plain(f"{target.server} {target.version}".rstrip())),
                 Cell(whole(target.workers)),
+                Cell(MISSING if target.threads is None else whole(target.threads)),
                 Cell("unbounded" if target.slots is None else whole(target.slots)),
-                Cell(plain(target.python)),
+                Cell(plain(target.interpreter or target.python)),
                 Cell("suite's" if target.ours else "yours †"),
                 Cell(plain(shlex.join(target.command)), word="code"),
             ),
         )
         for target in targets
     ]
-    note = "Slots: how many requests a target can hold in service at once (processes × threads)."
+    note = (
+        "Slots: how many requests a target can hold in service at once (processes × threads). Threads: of each "
+        "process, where the setup fixes them."
+    )
     notes = (note,) if all(target.ours for target in targets) else (note, YOURS_NOTE)
     return Table("Targets", columns, tuple(lines), notes)
 
@@ -158,14 +223,15 @@ def scenarios_table(panels: Sequence[Panel]) -> Table:
     )
     lines = []
     for scenario in dict.fromkeys(panel.scenario for panel in panels):
-        levels = joined([level_text(panel.level, scenario) for panel in panels if panel.scenario is scenario])
+        told = (level_text(panel.level, scenario) for panel in panels if panel.scenario is scenario)
+        levels = joined(list(dict.fromkeys(told)))
         cells = (
             Cell(plain(scenario.title)),
             Cell(plain(scenario.locustfile or f"{scenario.method} {scenario.path}".rstrip()), word="code"),
             Cell(levels or MISSING),
             Cell(exact(scenario.floor_ms) if scenario.floor_ms else MISSING),
         )
-        lines.append(Line(plain(scenario.name), cells))
+        lines.append(Line(scenario_name(scenario), cells))
     return Table("Scenarios", columns, tuple(lines))
 
 

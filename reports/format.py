@@ -8,6 +8,7 @@ from ..results.estimate import Estimate
 
 MISSING = "–"
 SIGNIFICANT = 3
+NAMED_MAX = 6
 _DECIMALS_MAX = 6
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
@@ -108,6 +109,12 @@ def joined(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def shortlist(names: Sequence[str], most: int = NAMED_MAX) -> list[str]:
+    """The first few of many names, and how many more there are."""
+    kept = list(names[:most]) if len(names) > most + 1 else list(names)
+    return kept if len(kept) == len(names) else [*kept, f"{len(names) - len(kept)} more"]
 
 
 def plain(text: str) -> str:

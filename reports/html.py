@@ -2,12 +2,12 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -16,16 +16,18 @@ from ..results.records import Severity
 from ..results.summary import Summary
 from .charts.palette import Style, styles
 from .details import environment_entries, number_tables, scenarios_table, targets_table
-from .figures import Figure, capacity_figure, forest_figure, latency_figure, memory_figure
 from .format import counted, duration, plain
-from .panels import Panel, panels, ranked_names, target_names
+from .overview import Section, is_wide, sections
+from .panels import Panel, panels, ranked_names, target_names, uncompared
 from .problems import ADVICE, merged_problems, problem_sentence
-from .sentences import validity, verdicts
-from .steadiness import stability_figure
-from .tables import key_table
+from .sentences import validity
+from .tables import Table
+from .views import Space, group_view
 
-Item = TypeVar("Item")
+# Each level's charts weigh as much as its figures, each figure with its interval twice as much as without.
 DETAILED_RESULTS_MAX = 96
+INTERVALS_RESULTS_MAX = 400
+EMBEDDED_BYTES_MAX = 350_000
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -35,6 +37,14 @@ class Key:
 
     name: str
     swatch: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """All numbers of a group, by what was asked."""
+
+    title: str
+    places: list[tuple[str, tuple[Table, ...]]]
 
 
 def render_html(summary: Summary) -> str:
@@ -58,66 +68,51 @@ def _environment() -> Environment:
 
 def _context(summary: Summary) -> dict[str, Any]:
     manifest = summary.manifest
-    every = panels(summary)
-    sentences = verdicts(summary)
-    shown = [panel for panel in every if panel.rows]
-    # Each level's charts weigh as much as its figures; a page of more than a megabyte would be no page to send round.
+    every = sections(summary)
+    apart = uncompared(summary)
     large = len(summary.results) > DETAILED_RESULTS_MAX
-    detailed = [panel for panel in shown if panel.headline or not large]
+    full = len(summary.results) <= INTERVALS_RESULTS_MAX
+    space = Space(large, 1 / len(every) if large else None, full)
+    looks, names, wide = styles(target_names(summary)), count(1), is_wide(summary)
+    groups = [group_view(section, summary, looks, names, space, wide=wide) for section in every]
     return {
         "style": Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         "title": plain(manifest.title or manifest.suite or manifest.run_id),
         "manifest": manifest,
         "facts": _facts(summary),
         "valid": summary.valid,
-        "headlines": [sentence for sentence in sentences if sentence.headline],
-        "other_sentences": [sentence for sentence in sentences if not sentence.headline],
+        "wide": wide,
+        "groups": groups,
+        "memory_charts": any(one.svg for group in groups for part in group.figures["memories"] for one in part),
         "validity": validity(summary),
         "problems": merged_problems(summary),
         "problem_sentence": problem_sentence,
         "advice": ADVICE,
         "invalid": Severity.INVALID,
-        "key_tables": _split((panel.headline, key_table(panel)) for panel in detailed),
-        **_figures(summary, shown, detailed),
-        "undrawn": len(shown) - len(detailed),
-        "anything": bool(shown),
-        "planned": bool(every),
-        "numbers": [(panel.place, number_tables(panel, summary)) for panel in shown],
+        "keys": _keys(summary, looks),
+        "anything": bool(summary.results),
+        "planned": bool(manifest.scenarios) or bool(summary.results),
+        "numbers": _numbers(summary, every, apart),
         "targets": targets_table(manifest.targets),
-        "scenarios": scenarios_table(every),
+        "scenarios": scenarios_table([*panels(summary), *apart]),
         "environment": environment_entries(manifest.environment),
         "command": _command(summary),
         "json": _embedded(summary),
     }
 
 
-def _figures(summary: Summary, shown: Sequence[Panel], drawn: Sequence[Panel]) -> dict[str, Any]:
-    looks = styles(target_names(summary))
-    slots = {target.name: target.slots for target in summary.manifest.targets if target.slots is not None}
-    by_scenario = [list(group) for _, group in groupby(shown, key=lambda panel: panel.scenario.name)]
-    several = [group for group in by_scenario if len(group) > 1 and not group[0].open_loop]
-    return {
-        "forests": _each(drawn, "f", lambda panel, ident: forest_figure(panel, shown, ident)),
-        "capacities": _each(several, "c", lambda group, ident: capacity_figure(group, looks, slots, ident)),
-        "latencies": _each(drawn, "l", lambda panel, ident: latency_figure(panel, looks, ident)),
-        "memories": _each(by_scenario, "m", lambda group, ident: memory_figure(group, summary, looks, ident)),
-        "stabilities": _each(drawn, "s", lambda panel, ident: stability_figure(panel, looks, ident)),
-        "keys": _keys(summary, looks),
-    }
+def _numbers(summary: Summary, every: tuple[Section, ...], apart: tuple[Panel, ...]) -> list[Numbers]:
+    full = len(summary.results) <= INTERVALS_RESULTS_MAX
+    titled = [(section.title, section.shown, full) for section in every]
+    if apart:  # they have no key table
+        titled.append(("In no comparison, as they press harder than it allows", apart, True))
+    return [
+        Numbers(title, [(panel.place, number_tables(panel, summary, full=complete)) for panel in those])
+        for title, those, complete in titled
+    ]
 
 
-def _each(items: Iterable[Any], name: str, make: Callable[[Any, str], Figure]) -> tuple[list[Figure], list[Figure]]:
-    """The figures of the items: those of headline panels, and the others."""
-    made = (make(item, f"{name}-{number}") for number, item in enumerate(items, start=1))
-    return _split((figure.headline, figure) for figure in made)
-
-
-def _split(marked: Iterable[tuple[bool, Item]]) -> tuple[list[Item], list[Item]]:
-    found = list(marked)
-    return [item for first, item in found if first], [item for first, item in found if not first]
-
-
-def _keys(summary: Summary, looks: dict[str, Style]) -> list[Key]:
+def _keys(summary: Summary, looks: Mapping[str, Style]) -> list[Key]:
     return [Key(plain(name), Markup(looks[name].swatch)) for name in ranked_names(summary)]
 
 
@@ -140,9 +135,11 @@ def _command(summary: Summary) -> str:
     return plain(shlex.join(words))
 
 
-def _embedded(summary: Summary) -> Markup:
-    """The results as JSON that cannot end the element it stands in."""
+def _embedded(summary: Summary) -> Markup | None:
+    """The results as JSON that cannot end the element it stands in; None where they are too many for a page."""
     text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if len(text) > EMBEDDED_BYTES_MAX:
+        return None
     for sign in ("<", ">", "&", "\u2028", "\u2029"):
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)

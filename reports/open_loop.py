@@ -2,7 +2,7 @@
 
 from ..results.records import ProblemCode
 from ..results.summary import Result
-from .format import counted, joined, percent, plain, quantity
+from .format import counted, joined, percent, plain, quantity, shortlist
 from .panels import Panel, Row
 
 KEEPING_UP = 0.98
@@ -10,26 +10,27 @@ KEEPING_UP = 0.98
 
 def keeping_up(panel: Panel) -> str:
     """In the open loop throughput has a ceiling that is chosen, so that it tells who keeps up and not who is fast."""
-    behind = [row for row in panel.ranked if _falls_behind(row.result)]
+    behind = [row for row in panel.ranked if falls_behind(row.result)]
     total = len(panel.ranked)
     if not behind:
-        lowest = f"{_name(panel.ranked[-1])}, answers {_rps(panel.ranked[-1].result)}"
+        verb = panel.measure.verb
+        lowest = f"{_name(panel.ranked[-1])}, {verb} {_rate(panel, panel.ranked[-1])}"
         if total == 1:
-            return f"{_name(panel.ranked[0])} keeps up: {_rps(panel.ranked[0].result)}."
+            return f"{_name(panel.ranked[0])} keeps up: {_rate(panel, panel.ranked[0])}."
         return f"all {total} targets keep up with what is offered; the lowest, {lowest}."
-    slow = joined(
-        [f"{_name(row)} ({_rps(row.result)}, {percent(_answered(row.result))} of what was due)" for row in behind]
-    )
+    told = [f"{_name(row)} ({_rate(panel, row)}, {percent(answered(row.result))} of what was due)" for row in behind]
+    slow = joined(shortlist(told))
     verb = "does" if len(behind) == 1 else "do"
     return f"{total - len(behind)} of {counted(total, 'target')} keep up with what is offered; {slow} {verb} not."
 
 
-def _falls_behind(result: Result) -> bool:
+def falls_behind(result: Result) -> bool:
+    """Whether a target answers less than what is due."""
     overloaded = any(problem.code is ProblemCode.OVERLOADED for problem in result.problems)
-    return overloaded or _answered(result) < KEEPING_UP
+    return overloaded or answered(result) < KEEPING_UP
 
 
-def _answered(result: Result) -> float:
+def answered(result: Result) -> float:
     """What share of the requests that were due was answered rightly."""
     return result.ledger.ok / result.ledger.scheduled if result.ledger.scheduled else 0.0
 
@@ -54,8 +55,8 @@ def response_tails(panel: Panel) -> list[str]:
     )
 
 
-def _rps(result: Result) -> str:
-    return quantity(result.throughput_rps, "requests/s")
+def _rate(panel: Panel, row: Row) -> str:
+    return quantity(row.result.throughput_rps, panel.measure.unit)
 
 
 def _name(row: Row) -> str:

@@ -1,32 +1,48 @@
-"""A summary put in the order in which it is read: one panel for each scenario and level, its rows ranked."""
+"""A summary put in the order in which it is read: in each group, one panel for each scenario and level, rows ranked."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ..results.records import Level, ProblemCode, ScenarioInfo, Severity
+from ..results.records import (
+    USUAL_CONNECTIONS,
+    GroupInfo,
+    Level,
+    NotPossible,
+    ProblemCode,
+    ScenarioInfo,
+    ScenarioKind,
+    Severity,
+    TargetInfo,
+)
 from ..results.summary import Comparison, Metric, Result, Summary, Verdict
 from .format import counted, exact, plain
+from .measures import Measure, figure_of, inverted, measure_of
+
+UNCOMPARED = GroupInfo("", "In no comparison", "", ())
 
 
 class Standing(StrEnum):
-    """Whether a result takes part in the ranking."""
+    """Whether a result takes part in the ranking. `silent`: it was asked, and let every request wait in vain."""
 
     RANKED = "ranked"
     AT_LEAST = "at least"
+    SILENT = "answers nobody"
     INVALID = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A result, where it stands, and its throughput against the baseline's (None for the baseline itself)."""
+    """A result, where it stands, and its figure against the baseline's (None for the baseline itself), a larger ratio
+    being the better one. `interpreter` is told where the run has several."""
 
     result: Result
     standing: Standing
     is_baseline: bool
     comparison: Comparison | None
     ours: bool
+    interpreter: str = ""
 
     @property
     def partial(self) -> bool:
@@ -44,28 +60,46 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """All results of one scenario at one level. `headline` marks the scenario's highest level."""
+    """All results of one scenario at one level in one group. `headline` marks the group's highest level of the
+    scenario. Ratios in it are of speed, also where times were compared. `not_possible` are the targets that could not
+    be asked."""
 
     scenario: ScenarioInfo
     level: Level
     headline: bool
-    baseline: str
+    group: GroupInfo
     rows: tuple[Row, ...]
     leads: tuple[Comparison, ...]
+    not_possible: tuple[NotPossible, ...] = ()
 
     @property
-    def ident(self) -> str:
-        """What tells it apart in the page."""
-        return f"{self.scenario.name} {self.level.label}"
+    def baseline(self) -> str:
+        """What its ratios are over."""
+        return self.group.baseline
+
+    @property
+    def measure(self) -> Measure:
+        """What its figures are."""
+        return measure_of(self.scenario)
+
+    @property
+    def metric(self) -> Metric:
+        """What its targets are compared by."""
+        return self.measure.metric
+
+    @property
+    def cold(self) -> bool:
+        """Whether it is about starts."""
+        return self.metric is Metric.START
 
     @property
     def place(self) -> str:
         """What was asked and how hard: ``json, 32 connections``."""
-        return f"{plain(self.scenario.name)}, {level_text(self.level, self.scenario)}"
+        return f"{scenario_name(self.scenario)}, {level_text(self.level, self.scenario)}"
 
     @property
     def ranked(self) -> tuple[Row, ...]:
-        """The rows that may be compared, the highest throughput first."""
+        """The rows that may be compared, the best figure first."""
         return self.standing(Standing.RANKED)
 
     @property
@@ -90,20 +124,45 @@ class Panel:
         return tuple(row for row in self.rows if row.standing is standing)
 
 
+def scenario_name(scenario: ScenarioInfo) -> str:
+    """Its name, and what is to be known beside it."""
+    return plain(f"{scenario.name} ({scenario.note})" if scenario.note else scenario.name)
+
+
 def level_text(level: Level, scenario: ScenarioInfo) -> str:
-    """A level in words: ``32 connections``, or ``500 requests/s offered``."""
+    """A level in words: ``32 connections``, ``500 requests/s offered``, or ``one start at a time``."""
+    if scenario.kind is ScenarioKind.COLD_START:
+        return "one start at a time"
     if level.rate_rps:
-        return f"{exact(level.rate_rps)} requests/s offered"
+        over = "" if level.concurrency == USUAL_CONNECTIONS else f" over {counted(level.concurrency, 'connection')}"
+        return f"{exact(level.rate_rps)} {measure_of(scenario).unit} offered{over}"
     return counted(level.concurrency, "user" if scenario.locustfile else "connection")
 
 
 def panels(summary: Summary) -> tuple[Panel, ...]:
-    """Every scenario and level, those without a result included, in the order of the plan."""
-    return tuple(
-        _panel(summary, scenario, level, level == max(levels))
-        for scenario, levels in _plan(summary)
-        for level in levels
-    )
+    """Group by group every scenario and level that it compares, those without a result included, in the order of the
+    plan."""
+    shelf = _Shelf(summary)
+    plan = _plan(summary)
+    return tuple(panel for group in summary.manifest.compared for panel in _of_group(shelf, group, plan))
+
+
+def uncompared(summary: Summary) -> tuple[Panel, ...]:
+    """What no group compares, as a level that presses harder than its slots: figures without a ratio."""
+    told = {id(row.result) for panel in panels(summary) for row in panel.rows}
+    shelf = _Shelf(summary, lambda result: id(result) not in told)
+    plan = ((scenario, level) for scenario, levels in _plan(summary) for level in levels)
+    every = (_panel(shelf, UNCOMPARED, scenario, level, headline=False) for scenario, level in plan)
+    return tuple(panel for panel in every if panel.rows)
+
+
+def _of_group(
+    shelf: "_Shelf", group: GroupInfo, plan: Iterable[tuple[ScenarioInfo, tuple[Level, ...]]]
+) -> Iterable[Panel]:
+    for scenario, levels in plan:
+        compared = [level for level in levels if group.compares(level)]
+        for level in compared:
+            yield _panel(shelf, group, scenario, level, headline=level == max(compared))
 
 
 def target_names(summary: Summary) -> tuple[str, ...]:
@@ -134,51 +193,82 @@ def _levels(scenario: ScenarioInfo, results: Iterable[Result]) -> tuple[Level, .
     return tuple(sorted({*scenario.levels, *seen}))
 
 
-def _panel(summary: Summary, scenario: ScenarioInfo, level: Level, headline: bool) -> Panel:
-    rows = [
-        _row(summary, result)
-        for result in summary.results
-        if result.scenario == scenario.name and result.level == level
-    ]
-    order = list(Standing)
-    rows.sort(key=lambda row: (order.index(row.standing), -_throughput(row.result), row.result.target))
-    leads = tuple(
-        lead
-        for lead in summary.leads
-        if lead.scenario == scenario.name and lead.level == level and lead.metric is Metric.THROUGHPUT
+class _Shelf:
+    """A summary's results and comparisons, to be found by what they are of."""
+
+    def __init__(self, summary: Summary, wanted: Callable[[Result], bool] = lambda _: True) -> None:
+        targets = summary.manifest.targets
+        self.targets: Mapping[str, TargetInfo] = {target.name: target for target in targets}
+        self.interpreters = {target.name: target.interpreter or target.python for target in targets}
+        self.several = len(set(self.interpreters.values())) > 1
+        self.not_possible = summary.manifest.not_possible
+        self.results: dict[tuple[str, Level], list[Result]] = {}
+        for result in filter(wanted, summary.results):
+            self.results.setdefault((result.scenario, result.level), []).append(result)
+        self.comparisons = {
+            (each.group, each.scenario, each.level, each.metric, each.target): each for each in summary.comparisons
+        }
+        self.leads: dict[tuple[str, str, Level, Metric], list[Comparison]] = {}
+        for lead in summary.leads:
+            self.leads.setdefault((lead.group, lead.scenario, lead.level, lead.metric), []).append(lead)
+
+    def interpreter(self, target: str) -> str:
+        """What runs a target, where they differ in that."""
+        return self.interpreters.get(target, "") if self.several else ""
+
+
+def _panel(shelf: _Shelf, group: GroupInfo, scenario: ScenarioInfo, level: Level, *, headline: bool) -> Panel:
+    metric = measure_of(scenario).metric
+    found = shelf.results.get((scenario.name, level), [])
+    # A run without groups, and what is in none, is shown whole.
+    members = [result for result in found if not group.name or result.target in group.targets]
+    rows = [_row(shelf, group, metric, result) for result in members]
+    order, sign = list(Standing), 1 if metric is Metric.START else -1
+    rows.sort(key=lambda row: (order.index(row.standing), sign * _value(row.result), row.result.target))
+    leads = shelf.leads.get((group.name, scenario.name, level, metric), ()) if group is not UNCOMPARED else ()
+    cannot = tuple(
+        cell
+        for cell in shelf.not_possible
+        if cell.scenario == scenario.name and cell.target in group.targets and cell.level in (None, level)
     )
-    return Panel(scenario, level, headline, summary.manifest.baseline, tuple(rows), leads)
+    return Panel(scenario, level, headline, group, tuple(rows), tuple(map(_of_speed, leads)), cannot)
 
 
-def _row(summary: Summary, result: Result) -> Row:
-    comparison = next(
-        (
-            comparison
-            for comparison in summary.comparisons
-            if comparison.metric is Metric.THROUGHPUT
-            and comparison.target == result.target
-            and comparison.scenario == result.scenario
-            and comparison.level == result.level
-        ),
-        None,
+def _row(shelf: _Shelf, group: GroupInfo, metric: Metric, result: Result) -> Row:
+    found = shelf.comparisons.get((group.name, result.scenario, result.level, metric, result.target))
+    comparison = None if found is None or group is UNCOMPARED else _of_speed(found)
+    target = shelf.targets.get(result.target)
+    return Row(
+        result,
+        standing_of(result),
+        result.target == group.baseline,
+        comparison,
+        target is None or target.ours,
+        shelf.interpreter(result.target),
     )
-    ours = next((target.ours for target in summary.manifest.targets if target.name == result.target), True)
-    standing = _standing(result)
-    return Row(result, standing, result.target == summary.manifest.baseline, comparison, ours)
 
 
-def _standing(result: Result) -> Standing:
-    estimate = result.throughput_rps
+def _of_speed(comparison: Comparison) -> Comparison:
+    """The same, with a ratio that is the larger the better."""
+    if comparison.metric is not Metric.START:
+        return comparison
+    return replace(comparison, ratio=inverted(comparison.ratio))
+
+
+def standing_of(result: Result) -> Standing:
+    """Where a result stands."""
+    estimate = figure_of(result)
     if estimate is None or not math.isfinite(estimate.value):
-        return Standing.INVALID
+        return Standing.SILENT if result.valid and not result.ledger.ok else Standing.INVALID
     if result.at_least:
         return Standing.AT_LEAST
     # Invalid, but from fewer launches than there were: the figures are those of the valid ones.
     return Standing.RANKED if result.valid or estimate.n < result.launches else Standing.INVALID
 
 
-def _throughput(result: Result) -> float:
-    return result.throughput_rps.value if result.throughput_rps else 0.0
+def _value(result: Result) -> float:
+    estimate = figure_of(result)
+    return estimate.value if estimate else 0.0
 
 
 def undecided(panel: Panel) -> tuple[Comparison, ...]:

@@ -23,6 +23,8 @@ ADVICE: Mapping[ProblemCode, str] = {
     ProblemCode.WORKER_COUNT: f"{_SEE_LOG} Workers may be failing to start, for want of memory for instance.",
     ProblemCode.NOT_STARTED: _SEE_LOG,
     ProblemCode.WRONG_ANSWERS: "Let the app give the answer that the scenario expects.",
+    ProblemCode.SKIPPED_WORK: "Let the app ask the upstream anew for every request.",
+    ProblemCode.SLOW_CLIENTS: "Look for a timeout of the server: where it is short, slow clients hold little for long.",
     ProblemCode.LOAD_LOST: "Run it again; if the load side fails again, report it with the run's folder.",
     ProblemCode.REJECTED_MESSAGES: "Find out which program on this machine sends to ports that are not its own.",
     ProblemCode.UNCALIBRATED: "Run it again, with a larger --budget if that was the reason.",

@@ -1,11 +1,13 @@
 """Tables as data, for the page, the terminal and Markdown alike; and the key table of each panel."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ..results.estimate import Estimate
 from ..results.summary import Result, Verdict
-from .format import MISSING, interval, plain, ratio_interval, ratio_value, value_of
+from .format import MISSING, interval, joined, plain, ratio_interval, ratio_value, shortlist, value_of
+from .measures import START_NOTE, figure_of
 from .panels import Panel, Row, Standing
 
 
@@ -35,12 +37,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A figure, and beneath it a `note`: mostly its interval."""
+    """A figure, and beneath it a `note`: mostly its interval. `brief` stands for the text where room is scarce."""
 
     text: str
     note: str = ""
     tone: Tone = Tone.NEUTRAL
     word: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Line:
     cells: tuple[Cell, ...]
     tag: str = ""
     across: str = ""
+    tone: Tone = Tone.BAD  # of what stands across
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ YOURS_NOTE = (
     "Before measuring, its answers were checked against the scenario's expectation only."
 )
 AT_LEAST_NOTE = "“At least”: the load side was the limit, so the figure is a lower bound and has no rank."
+SILENT_NOTE = (
+    "Answers nobody: every request timed out beside the slow clients. That is a finding, and no fault of the "
+    "measurement."
+)
+NOT_POSSIBLE = "not possible"
 PARTIAL_NOTE = "‡ Some launches were invalid; the figures come from the others."
 CUT_SHORT = "longer than half a turn, whose end would cut it short"
 FEW_ANSWERS = "too few answers (each launch needs ten beyond a percentile)"
@@ -81,18 +90,59 @@ KEY_PERCENTILES = ("p50", "p99")
 ONE_LAUNCH_NOTE = "One launch: figures without an interval, and ratios without a verdict."
 
 
-def key_table(panel: Panel) -> Table:
-    """The figures that matter most, for every target of a panel."""
-    times = "Response" if panel.open_loop else "Service"
-    columns = (
+def key_table(panel: Panel, *, intervals: bool = True) -> Table:
+    """The figures that matter most, for every target of a panel; without `intervals` only ratios have theirs."""
+    measure = panel.measure
+    columns = [
         Column("Target", numeric=False, weight=10),
-        Column("Throughput", "requests/s", weight=8),
+        Column(measure.name, measure.unit, weight=8),
         Column("Over the baseline", weight=9),
-        *(Column(f"{times} {name}", "ms", weight=weight) for name, weight in zip(KEY_PERCENTILES, (4, 7), strict=True)),
-        Column("CPU", "µs/request", weight=5),
-        Column("Memory peak", f"MiB {memory_kind(panel)}".rstrip(), weight=6),
+    ]
+    if panel.cold:
+        columns.append(Column("CPU", "ms/start", weight=7))
+    else:
+        times = "Response" if panel.open_loop else "Service"
+        columns += [
+            *(Column(f"{times} {name}", "ms", weight=at) for name, at in zip(KEY_PERCENTILES, (4, 7), strict=True)),
+            Column("CPU", f"µs/{measure.one}", weight=5),
+            Column("Memory peak", f"MiB {memory_kind(panel)}".rstrip(), weight=6),
+        ]
+    if interpreted(panel):
+        columns.insert(1, Column("Interpreter", numeric=False, weight=7))
+    lines = (*(_key_line(panel, row) for row in panel.rows), *cannot_lines(panel))
+    if not intervals:
+        lines = tuple(replace(line, cells=tuple(map(_bare, line.cells))) for line in lines)
+    return Table(panel.place, tuple(columns), lines, _notes(panel))
+
+
+def _bare(cell: Cell) -> Cell:
+    return cell if cell.word else replace(cell, note="")
+
+
+def interpreted(panel: Panel) -> bool:
+    """Whether its rows have to say which interpreter runs them."""
+    return any(row.interpreter for row in panel.rows)
+
+
+def cannot_lines(panel: Panel) -> tuple[Line, ...]:
+    """A line for each target that could not be asked."""
+    names = dict.fromkeys(plain(cell.target) for cell in panel.not_possible)
+    tags = {panel.baseline: "baseline"}
+    return tuple(Line(name, (), tags.get(name, ""), NOT_POSSIBLE, Tone.MUTED) for name in names)
+
+
+def cannot_notes(panels: Iterable[Panel]) -> tuple[str, ...]:
+    """Why something is not possible, each reason once: ``Not possible (websocket): flask speaks WSGI, which …``"""
+    where: dict[str, dict[str, None]] = {}
+    for panel in panels:
+        for cell in panel.not_possible:
+            where.setdefault(plain(cell.reason).rstrip("."), {})[plain(panel.scenario.name)] = None
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for reason, scenarios in where.items():
+        alike.setdefault(tuple(scenarios), []).append(reason)
+    return tuple(
+        f"Not possible ({joined(shortlist(scenarios))}): {'; '.join(reasons)}." for scenarios, reasons in alike.items()
     )
-    return Table(panel.place, columns, tuple(_key_line(row) for row in panel.rows), _notes(panel))
 
 
 def memory_kind(panel: Panel) -> str:
@@ -128,26 +178,38 @@ def no_time_note(open_loop: bool) -> str:
     return f"Latency “{MISSING}”: {why}."
 
 
-def _key_line(row: Row) -> Line:
+def _key_line(panel: Panel, row: Row) -> Line:
     result = row.result
     name = plain(result.target)
     if row.standing is Standing.INVALID:
         return Line(name, (), tags(row), f"invalid: {row.reason}")
-    throughput = figure(result.throughput_rps)
+    if row.standing is Standing.SILENT:
+        return Line(name, (), tags(row), row.standing.value)
+    first = figure(figure_of(result))
     if row.standing is Standing.AT_LEAST:
-        throughput = Cell(f"at least {throughput.text}", "", Tone.MUTED)
-    times = times_of(result)
-    cells = (
-        throughput,
-        _ratio_cell(row),
-        *(figure(times.get(name)) for name in KEY_PERCENTILES),
-        figure(result.cpu_us_per_request),
-        figure(result.memory_mib.peak),
-    )
-    return Line(name, cells, tags(row))
+        first = Cell(f"at least {first.text}", "", Tone.MUTED)
+    cells = [first, ratio_cell(row)]
+    if panel.cold:
+        cells.append(figure(scaled(result.cpu_us_per_request, 1 / 1000)))
+    else:
+        times = times_of(result)
+        cells += [figure(times.get(name)) for name in KEY_PERCENTILES]
+        cells += [figure(result.cpu_us_per_request), figure(result.memory_mib.peak)]
+    if interpreted(panel):
+        cells.insert(0, Cell(plain(row.interpreter)))
+    return Line(name, tuple(cells), tags(row))
 
 
-def _ratio_cell(row: Row) -> Cell:
+def scaled(estimate: Estimate | None, factor: float) -> Estimate | None:
+    """The same in another unit."""
+    if estimate is None:
+        return None
+    low, high = (None if bound is None else bound * factor for bound in (estimate.low, estimate.high))
+    return Estimate(estimate.value * factor, low, high, estimate.n, estimate.method)
+
+
+def ratio_cell(row: Row) -> Cell:
+    """Where a row stands to the baseline."""
     if row.standing is Standing.AT_LEAST:
         return Cell("not ranked", "", Tone.MUTED)
     if row.is_baseline:
@@ -160,13 +222,16 @@ def _ratio_cell(row: Row) -> Cell:
 
 
 def _notes(panel: Panel) -> tuple[str, ...]:
-    ranked = [row.result.throughput_rps for row in panel.ranked]
-    shown = [times_of(row.result) for row in panel.rows if row.standing is not Standing.INVALID]
+    ranked = [figure_of(row.result) for row in panel.ranked]
+    shown = [times_of(row.result) for row in (*panel.ranked, *panel.standing(Standing.AT_LEAST))]
+    missing = any(name not in times for times in shown for name in KEY_PERCENTILES)
     notes = (
+        (START_NOTE, panel.cold and bool(ranked)),
         (AT_LEAST_NOTE, bool(panel.standing(Standing.AT_LEAST))),
-        (no_time_note(panel.open_loop), any(name not in times for times in shown for name in KEY_PERCENTILES)),
+        (SILENT_NOTE, bool(panel.standing(Standing.SILENT))),
+        (no_time_note(panel.open_loop), missing and not panel.cold),
         (YOURS_NOTE, any(not row.ours for row in panel.rows)),
         (PARTIAL_NOTE, any(row.partial for row in panel.rows)),
         (ONE_LAUNCH_NOTE, bool(ranked) and all(estimate is not None and estimate.low is None for estimate in ranked)),
     )
-    return tuple(note for note, applies in notes if applies)
+    return (*(note for note, applies in notes if applies), *cannot_notes([panel]))

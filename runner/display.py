@@ -13,7 +13,9 @@ from ..reports.live import LiveRow, LiveState, live_view
 from ..results.records import Manifest, Run, Trial
 from ..results.summarise import summarise
 from ..results.summary import Metric, Summary
-from .plan import START_S, Pace, Piece, Plan
+from .pace import Pace
+from .pieces import Piece
+from .plan import START_S, Plan
 from .priority import give_way
 
 REFRESHES_PER_S = 4

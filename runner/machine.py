@@ -7,7 +7,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -105,6 +105,23 @@ def limits() -> dict[str, Any]:
         "listen_backlog": _number("/proc/sys/net/core/somaxconn"),
         "threads": _number("/proc/sys/kernel/threads-max"),
     }
+
+
+def open_files() -> int:
+    """How many files a process may open here, once it has asked for as many as it can get."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+
+
+@contextlib.contextmanager
+def many_files() -> Iterator[None]:
+    """Within: this process, and whatever it starts, may open as many files as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:

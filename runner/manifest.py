@@ -1,8 +1,10 @@
 """What is known of a run before it begins, and recorded with it."""
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +12,7 @@ from ..results.records import Manifest, TargetInfo
 from .locustfile import record_of, warnings_of
 from .machine import environment
 from .plan import Plan
-from .targets.interpreters import Interpreter, interpreter
+from .targets.interpreters import Interpreter, gil_when_serving, interpreter
 from .targets.launch import HOST, Target
 
 
@@ -24,7 +26,7 @@ def manifest_of(plan: Plan, run_id: str) -> Manifest:
         status="running",
         started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
         elapsed_s=0.0,
-        command=("bench", *sys.argv[1:]),
+        command=("bench", *map(without_password, sys.argv[1:])),
         seed=plan.seed,
         epochs=plan.epochs_max,
         server_cores=plan.cores.server,
@@ -40,7 +42,14 @@ def manifest_of(plan: Plan, run_id: str) -> Manifest:
             "load": load_side(plan),
         },
         problems=tuple(warnings_of(plan.own_users)) if plan.own_users else (),
+        groups=plan.groups,
+        not_possible=plan.not_possible,
     )
+
+
+def without_password(argument: str) -> str:
+    """An argument of a command line; a password in a URL is nobody else's business."""
+    return re.sub(r"(://[^/:@\s]*):[^@/\s]*@", r"\1:***@", argument)
 
 
 def target_packages(pythons: Sequence[Interpreter]) -> dict[str, dict[str, str]]:
@@ -59,6 +68,14 @@ def load_side(plan: Plan) -> dict[str, Any]:
     return {"driver": plan.driver.value, **(record_of(plan.own_users) if plan.own_users else {})}
 
 
+def interpreter_of(target: Target) -> Interpreter:
+    """A target's interpreter, as it is when it serves: what is built to do without the GIL may have it all the same."""
+    has, app = interpreter(target.python), target.app
+    if not has.free_threaded:
+        return has
+    return replace(has, gil=gil_when_serving(target.python, app.path, app.root, target.setup.kind))
+
+
 def target_info(target: Target) -> TargetInfo:
     """What is recorded of a target; the command with PORT where each launch has its own."""
     kind = target.setup.kind
@@ -75,4 +92,6 @@ def target_info(target: Target) -> TargetInfo:
         command=target.setup.command(target.python, target.app.path, HOST, "PORT"),
         python=has.version,
         ours=target.app.ours,
+        interpreter=interpreter_of(target).description,
+        threads=target.setup.threads if kind.threaded else None,
     )

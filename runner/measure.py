@@ -12,9 +12,12 @@ from ..reports.format import counted, joined
 from ..results.errors import LoadError, TargetError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
-from .epoch import Epoch, EpochResult, Instruments, LiveT
+from .epoch import Epoch, EpochResult
+from .instruments import Instruments, LiveT
+from .load.calibration import uncalibrated
 from .machine import Noise
-from .plan import START_S, Pace, Plan
+from .pace import Pace
+from .plan import START_S, Plan
 
 FOREIGN_CORES_LIMIT = 0.10
 STEAL_CORES_LIMIT = 0.10
@@ -106,7 +109,7 @@ class Measurement(Generic[LiveT]):
         calibrator = self._instruments.calibrator
         if calibrator is None:
             return
-        levels = sorted({piece.level.concurrency for piece in self._plan.pieces})
+        levels = self._plan.calibrated
         why = "the budget has no time for it"
         try:
             for connections in levels:
@@ -123,11 +126,8 @@ class Measurement(Generic[LiveT]):
             calibrator.close()
         missing = [str(connections) for connections in levels if connections not in self._ceilings]
         if missing:
-            message = (
-                f"the load side was not calibrated for a concurrency of {joined(missing)} ({why}): how busy its CPU "
-                "was there is known, but not how near its ceiling it came"
-            )
-            self._problems.append(Problem(ProblemCode.UNCALIBRATED, message, severity=Severity.WARNING))
+            self._problems.append(uncalibrated(why, joined(missing)))
+        self._problems += calibrator.noted
 
     def _spare_s(self) -> float:
         """What the budget has left beyond the fewest epochs."""

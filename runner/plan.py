@@ -1,73 +1,42 @@
 """What a run is going to do, and how long that will take."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ..apps.catalogue import Feature
 from ..results.errors import UsageError
-from ..results.records import Level, ScenarioInfo
-from ..scenarios.files import levels_of
-from ..scenarios.model import Scenario, SuiteScenario
+from ..results.records import GroupInfo, Level, NotPossible, ScenarioInfo, ScenarioKind
+from ..scenarios.model import Scenario
 from .load.drivers import LoadDriver
 from .locustfile import LocustScenario
 from .machine import Cores
+from .pace import Pace
+from .pieces import Piece, takes_part
 from .targets.launch import Target
+from .targets.needs import needs_of
+from .targets.services import ServiceOptions
 
-# A turn is long enough to hold many answers, and short against the machine's changes of speed (docs/method.md).
-TURN_S = 0.010
-TURN_LIMIT_S = 3.0
-TURN_PER_SERVICE_TIME = 10
-TURN_PER_PASS = 3  # one pass: an answer for each connection, from a target that works on one at a time
-WARMUP_S = 0.3
-WARMUP_AGAIN_S = 0.1
-# Launching is CPU work (imports): so much per target, shared by the cores, plus waiting for the last.
+# Launching is CPU work (imports, once in every process): so much per target and per further worker, shared by the
+# cores, plus waiting for the last.
 LAUNCH_S = 1.5
 LAUNCH_PER_TARGET_S = 0.3
+LAUNCH_PER_WORKER_S = 0.1
+STOP_S = 0.5  # a server that is asked to end
+CONNECT_S = 0.0003  # each connection, before the first turn's clock starts
 PIECE_S = 0.3  # connecting, and looking at processes before and after
+TURN_MORE_S = 0.003  # between turns
 START_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A scenario at one level: the unit that is measured in one go, for all targets, and saved."""
-
-    scenario: Scenario
-    level: Level
-    seconds: float  # for each target, in each epoch
-    launches: int | None = None  # measured in the first so many epochs only
-
-    @property
-    def label(self) -> str:
-        """In words: ``json, 32 connections``."""
-        if self.level.rate_rps:
-            return f"{self.scenario.name}, {self.level.rate_rps:g} requests/s"
-        unit = "user" if isinstance(self.scenario, LocustScenario) else "connection"
-        plural = "" if self.level.concurrency == 1 else "s"
-        return f"{self.scenario.name}, {self.level.concurrency} {unit}{plural}"
-
-    def turn_s(self, service_s: float) -> float:
-        """Length of a turn for a target that needs `service_s` to answer a single request."""
-        if self.scenario.turn_ms is not None:
-            return self.scenario.turn_ms / 1000
-        several = TURN_PER_SERVICE_TIME * max(service_s, self.scenario.floor_ms / 1000)
-        passes = 0.0 if self.scenario.waiting else TURN_PER_PASS * self.level.concurrency * service_s
-        return min(max(TURN_S, several, passes), TURN_LIMIT_S)
-
-    def rounds(self, turn_s: float) -> int:
-        """How many turns each target gets."""
-        return max(1, round(self.seconds / turn_s))
-
-    def drain_s(self, target: Target) -> float:
-        """How long the last answers of a turn take to come in: those beyond the target's slots queue up."""
-        floor_s = self.scenario.floor_ms / 1000
-        slots = target.setup.slots
-        return floor_s * math.ceil(self.level.concurrency / slots) if slots else floor_s
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole run. `exact_epochs`: the user asked for that many launches, whatever the budget."""
+    """A whole run. `exact_epochs`: the user asked for that many launches, whatever the budget.
+
+    With `groups`, targets are compared within them only; what is `not_possible` for a target is not tried. With
+    `upstream_asked` there is an upstream although no scenario needs it.
+    """
 
     suite: str
     title: str
@@ -81,6 +50,27 @@ class Plan:
     seed: int
     cores: Cores
     driver: LoadDriver = LoadDriver.ENGINE
+    groups: tuple[GroupInfo, ...] = ()
+    not_possible: tuple[NotPossible, ...] = ()
+    services: ServiceOptions = field(default_factory=ServiceOptions)
+    upstream_asked: bool = False
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What services the targets need, for the scenarios or because the user said how they should be."""
+        ours = any(target.app.ours for target in self.targets)
+        needed = needs_of([piece.scenario for piece in self.pieces], ours=ours)
+        return needed | {Feature.UPSTREAM} if self.upstream_asked else needed
+
+    @property
+    def pressing(self) -> tuple[Piece, ...]:
+        """The pieces in which there is load: all but starts."""
+        return tuple(piece for piece in self.pieces if piece.kind is not ScenarioKind.COLD_START)
+
+    @property
+    def calibrated(self) -> list[int]:
+        """The numbers of connections for which the load side's ceiling is worth knowing: those that send requests."""
+        return sorted({piece.level.concurrency for piece in self.pieces if piece.kind is ScenarioKind.HTTP})
 
     @property
     def load_processes(self) -> int:
@@ -88,7 +78,7 @@ class Plan:
         drives with one."""
         if self.driver is LoadDriver.LOCUST:
             return 1
-        return max(1, min(len(self.cores.load), *(piece.level.concurrency for piece in self.pieces)))
+        return max(1, min([len(self.cores.load), *(piece.level.concurrency for piece in self.pressing)]))
 
     @property
     def own_users(self) -> LocustScenario | None:
@@ -103,18 +93,34 @@ class Plan:
         """What is measured in an epoch (from 1)."""
         return tuple(piece for piece in self.pieces if piece.launches is None or epoch <= piece.launches)
 
-    def launch_estimate_s(self) -> float:
-        """How long launching, proving and stopping the targets will take, before it was seen."""
+    def targets_of(self, piece: Piece) -> tuple[Target, ...]:
+        """Who is measured in a piece."""
+        return tuple(
+            target for target in self.targets if takes_part(target.name, piece, self.groups, self.not_possible)
+        )
+
+    def targets_in(self, epoch: int) -> tuple[Target, ...]:
+        """Who is launched for an epoch: whoever is measured in any of its pieces."""
+        wanted = {target.name for piece in self.pieces_in(epoch) for target in self.targets_of(piece)}
+        return tuple(target for target in self.targets if target.name in wanted)
+
+    def launch_estimate_s(self, epoch: int = 1) -> float:
+        """How long launching, proving and stopping an epoch's targets will take, before it was seen."""
         cores = len(self.cores.server) + len(self.cores.load)
-        return LAUNCH_S + LAUNCH_PER_TARGET_S * len(self.targets) * 2 / max(cores, 2)
+        work_s = sum(self._start_s(target) for target in self.targets_in(epoch))
+        return LAUNCH_S + work_s * 2 / max(cores, 2)
 
     def piece_estimate_s(self, piece: Piece) -> float:
         """How long one piece of one epoch will take."""
-        turn_s = piece.turn_s(0.0)
+        targets, turn_s = self.targets_of(piece), piece.turn_s(0.0)
         rounds = piece.rounds(turn_s)
-        warmup = WARMUP_S if piece is self.pieces[0] else (0.0 if piece.scenario.waiting else WARMUP_AGAIN_S)
-        turns_s = sum(warmup + rounds * (turn_s + piece.drain_s(target) + 0.003) for target in self.targets)
-        return PIECE_S + turns_s
+        if piece.kind is ScenarioKind.COLD_START:
+            return sum(rounds * (2 * self._start_s(target) + STOP_S) for target in targets)
+        warmup_s = piece.warmup_s(first=piece is self.pieces[0])
+        connecting_s = CONNECT_S * piece.level.concurrency
+        return PIECE_S + sum(
+            connecting_s + warmup_s + rounds * (turn_s + piece.drain_s(target) + TURN_MORE_S) for target in targets
+        )
 
     def least_s(self) -> float:
         """The shortest budget that this plan can be carried out in."""
@@ -128,8 +134,7 @@ class Plan:
             raise UsageError(
                 f"a budget of {self.budget_s:g} s is too small: {len(self.targets)} targets in {len(self.pieces)} "
                 f"pieces, launched {self.epochs_min} times, take about {math.ceil(least)} s",
-                f"--budget {math.ceil(least / 5) * 5}s, or fewer targets or scenarios, or --epochs "
-                f"{max(1, self.epochs_min - 1)} (with less certainty)",
+                "; or ".join([f"--budget {math.ceil(least / 5) * 5}s", *self._ways_out()]),
             )
         return self
 
@@ -140,74 +145,42 @@ class Plan:
         for piece in self.pieces:
             levels.setdefault(piece.scenario.name, []).append(piece.level)
             scenarios[piece.scenario.name] = piece.scenario
-        return tuple(
-            ScenarioInfo(
-                name=name,
-                title=scenario.title,
-                method=scenario.request.method,
-                path=scenario.request.path,
-                levels=tuple(levels[name]),
-                floor_ms=scenario.floor_ms,
-                waiting=scenario.waiting,
-                locustfile=Path(scenario.locustfile).name if isinstance(scenario, LocustScenario) else "",
-            )
-            for name, scenario in scenarios.items()
+        return tuple(_info(scenario, levels[name]) for name, scenario in scenarios.items())
+
+    def _start_s(self, target: Target) -> float:
+        return LAUNCH_PER_TARGET_S + LAUNCH_PER_WORKER_S * (target.setup.workers - 1)
+
+    def _ways_out(self) -> list[str]:
+        """What else would fit the budget, or might."""
+        ways = []
+        fewer = next(
+            (count for count in range(self.epochs_min - 1, 0, -1) if self._with(count).least_s() <= self.budget_s), None
         )
+        if fewer is not None:
+            ways.append(f"--epochs {fewer} (with less certainty)")
+        for group in self.groups if len(self.groups) > 1 else ():
+            alone = replace(self, targets=tuple(t for t in self.targets if t.name in group.targets), groups=(group,))
+            least_s = alone.least_s()
+            ways.append(f"--group {group.name} (about {math.ceil(least_s)} s)")
+        return [*ways, "fewer targets or scenarios"]
+
+    def _with(self, epochs: int) -> "Plan":
+        return replace(self, epochs_min=epochs)
 
 
-class Pace:
-    """How long epochs take: by estimate until one was seen, then by the longest that was seen of each part."""
-
-    def __init__(self, plan: Plan) -> None:
-        """Nothing was seen yet."""
-        self._plan = plan
-        self._launch_s: float | None = None
-        self._piece_s: dict[str, float] = {}
-
-    def saw(self, epoch_s: float, piece_s: Mapping[str, float]) -> None:
-        """An epoch took so long, and each of its pieces (by label) so long of that."""
-        self._launch_s = max(self._launch_s or 0.0, epoch_s - sum(piece_s.values()))
-        for label, seconds in piece_s.items():
-            self._piece_s[label] = max(self._piece_s.get(label, 0.0), seconds)
-
-    def epoch_s(self, number: int) -> float:
-        """How long an epoch will take."""
-        launch_s = self._plan.launch_estimate_s() if self._launch_s is None else self._launch_s
-        return launch_s + sum(
-            self._piece_s.get(piece.label) or self._plan.piece_estimate_s(piece)
-            for piece in self._plan.pieces_in(number)
-        )
-
-    def epochs(self, done: int, left_s: float) -> tuple[int, float]:
-        """How many epochs there will be in all, with `done` over and `left_s` of the budget left; and what the rest
-        of them will take, in seconds."""
-        number, rest_s = done, 0.0
-        while number < self._plan.epochs_max:
-            next_s = self.epoch_s(number + 1)
-            must = number < self._plan.epochs_min or self._plan.exact_epochs
-            if not must and rest_s + next_s > left_s:
-                break
-            number, rest_s = number + 1, rest_s + next_s
-        return number, rest_s
-
-
-def pieces_of(scenario: Scenario, place: SuiteScenario | None, seconds: float) -> list[Piece]:
-    """The pieces of one scenario, its levels rising; a suite's entry may set levels and time."""
-    overrides = place.model_dump() if place else None
-    seconds, launches = (place.seconds, place.launches) if place else (seconds, None)
-    return [
-        Piece(scenario, Level(connections, rate), seconds, launches)
-        for connections, rate in levels_of(scenario, overrides)
-    ]
-
-
-def check_names(pieces: Sequence[Piece]) -> None:
-    """Raise UsageError when two scenarios share a name, or a level comes twice, so that their figures would mix."""
-    seen: dict[str, Scenario] = {}
-    levels: set[tuple[str, Level]] = set()
-    for piece in pieces:
-        if (piece.scenario.name, piece.level) in levels:
-            raise UsageError(f"{piece.label}: is asked for twice", "name each level of a scenario once")
-        levels.add((piece.scenario.name, piece.level))
-        if seen.setdefault(piece.scenario.name, piece.scenario) != piece.scenario:
-            raise UsageError(f"two scenarios are called {piece.scenario.name!r}", "give one of them another name")
+def _info(scenario: Scenario, levels: list[Level]) -> ScenarioInfo:
+    first = scenario.parts[0].request
+    return ScenarioInfo(
+        name=scenario.name,
+        title=scenario.title,
+        method=first.method,
+        path=first.path,
+        levels=tuple(levels),
+        floor_ms=scenario.floor_ms,
+        waiting=scenario.waiting,
+        locustfile=Path(scenario.locustfile).name if isinstance(scenario, LocustScenario) else "",
+        kind=scenario.kind,
+        note=scenario.note,
+        needs=tuple(scenario.needs),
+        slow_clients=scenario.slow_clients.count if scenario.slow_clients else 0,
+    )

@@ -8,11 +8,11 @@ from ..results.histogram import Histogram
 from ..results.ledger import Ledger
 from ..results.records import Problem, ProblemCode, Severity, Trial, Turn
 from ..results.validity import pause_findings
-from .load.nonce import marked
 from .load.orders import BlockReport, TurnOrder, TurnReport
 from .locustfile import LocustScenario, idleness
-from .plan import Piece
-from .targets.launch import HOST
+from .pieces import Piece
+
+SLOW_SHARE_MIN = 0.9  # of the slow clients
 
 
 def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng: random.Random) -> Iterator[TurnOrder]:
@@ -29,19 +29,6 @@ def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng:
         rng.shuffle(order)
         for position, endpoint in enumerate(order):
             yield TurnOrder(endpoint, lengths[endpoint], number, position)
-
-
-def request_bytes(piece: Piece, port: int) -> bytes:
-    """The scenario's request as it goes over the wire."""
-    request = piece.scenario.request
-    body = marked(request.body).encode()
-    given = {name.lower() for name in request.headers}
-    ours = {"Host": f"{HOST}:{port}", "User-Agent": "sgibench", "Accept": "*/*"}
-    headers = {name: value for name, value in ours.items() if name.lower() not in given} | request.headers
-    if body:
-        headers["Content-Length"] = str(len(body))
-    lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    return marked("\r\n".join([*lines, "", ""])).encode() + body
 
 
 def per_measured(count: int, report: BlockReport, endpoint: int) -> int | None:
@@ -68,6 +55,17 @@ def noted(report: BlockReport, piece: Piece) -> Iterator[Problem]:
     code = ProblemCode.LOCUSTFILE if own else ProblemCode.REJECTED_MESSAGES
     for note in report.notes:
         yield Problem(code, note, "", piece.scenario.name, Severity.WARNING)
+
+
+def slow_clients_lost(report: BlockReport, endpoint: int, target: str, piece: Piece) -> Iterator[Problem]:
+    """A server may end slow clients: then fewer stood beside the load than the scenario says."""
+    for slow in report.slow:
+        if slow.endpoint == endpoint and slow.held < SLOW_SHARE_MIN * slow.wanted:
+            message = (
+                f"of {slow.wanted} slow clients it held {slow.held:.0f} at a time on average; {slow.ended:,} it ended, "
+                f"and {slow.refused:,} could not connect"
+            )
+            yield Problem(ProblemCode.SLOW_CLIENTS, message, target, piece.scenario.name, Severity.WARNING)
 
 
 def idle_users(report: BlockReport, endpoint: int, target: str, piece: Piece) -> Iterator[Problem]:
@@ -110,4 +108,5 @@ def _turn(report: TurnReport, started: float, processes: int) -> Turn:
         target_cpu_s=report.target_cpu_s,
         load_cpu_s=report.load_cpu_s / processes,
         reopened=report.reopened,
+        load_wait_s=report.load_wait_s / processes,
     )

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..results.errors import UsageError
-from .model import Scenario, Suite
+from .model import Scenario
+from .suite import Suite
 
 HERE = Path(__file__).parent
 SUITES = HERE / "suites"
@@ -112,5 +113,5 @@ def levels_of(scenario: Scenario, overrides: Mapping[str, Any] | None = None) ->
     given = overrides or {}
     rates: Sequence[float] = given.get("rate_rps") or ([] if given.get("concurrency") else scenario.load.rate_rps)
     if rates:
-        return [(scenario.load.connections, rate) for rate in sorted(set(rates))]
+        return [(count, rate) for count in sorted(set(scenario.load.connections)) for rate in sorted(set(rates))]
     return [(count, 0.0) for count in sorted(set(given.get("concurrency") or scenario.load.concurrency))]

@@ -17,9 +17,9 @@ MAY_IMPORT = {
     "runner": {"runner", "apps", "scenarios", "results", "reports", ""},  # "": the package's own version
 }
 # Scripts that run by themselves, in whatever interpreter a target has.
-STAND_ALONE = {"runner/targets/guard.py", "runner/targets/probe_app.py"}
+STAND_ALONE = {"runner/targets/guard.py", "runner/targets/probe_app.py", "runner/targets/waitress_start.py"}
 MAY_PRINT = ("runner/cli.py", "runner/commands/", *STAND_ALONE)
-MAY_EXIT = (*MAY_PRINT, "runner/load/")
+MAY_EXIT = (*MAY_PRINT, "runner/load/", "apps/database/__main__.py")
 LINKS = tuple(f"src/sgibench/{room}/" for room in MAY_IMPORT)
 MODULE_LIMIT = 300
 # Of a function's body: a command's signature is the table of its options, and as long as they are many.

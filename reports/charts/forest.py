@@ -20,13 +20,14 @@ NARROW_REACH = 3.0
 _MARKERS = {Verdict.FASTER: ">", Verdict.SLOWER: "<", Verdict.SAME: "s", Verdict.INCONCLUSIVE: "o"}
 
 
-def forest(words: Words, comparisons: Sequence[Comparison], reach: tuple[float, float]) -> str:
-    """One row for each comparison, the largest ratio on top; `reach` is the range of the ratio axis."""
+def forest(words: Words, comparisons: Sequence[Comparison], reach: tuple[float, float], over: str) -> str:
+    """One row for each comparison, the largest ratio on top; `reach` is the range of the axis, `over` its name."""
     ordered = sorted(comparisons, key=lambda comparison: comparison.ratio.value)
 
     def paint(figure: Figure) -> None:
         axes = plot_area(figure, 8, 8, FOOT, 2)
         _frame(axes, len(ordered), reach)
+        axes.set_xlabel(f"{over} (log scale), better →", loc="right")
         for position, comparison in enumerate(ordered):
             _row(axes, position, comparison)
 
@@ -53,7 +54,6 @@ def _frame(axes: Axes, rows: int, reach: tuple[float, float]) -> None:
     axes.yaxis.set_visible(False)
     values = _ratio_ticks(*reach)
     ticks(axes, "x", values, [f"{exact(value)}×" for value in values])
-    axes.set_xlabel("throughput over the baseline's (log scale), better →", loc="right")
 
 
 def _ratio_ticks(low: float, high: float) -> list[float]:

@@ -27,7 +27,8 @@ from ...results.summary import Metric
 from ...scenarios.files import built_in_scenario
 from ..machine import Cores, available_cores, choose_cores, environment
 from ..manifest import manifest_of
-from ..plan import Plan, pieces_of
+from ..pieces import pieces_of
+from ..plan import Plan
 from ..sampler import memory_of
 from ..selection import Wish, find_app
 from ..targets.interpreters import interpreter
@@ -154,7 +155,7 @@ def look_at_servers() -> Iterator[Finding]:
         try:
             find_app(app.name, Wish(), sys.executable, Path.cwd())
         except BenchError as error:
-            yield Finding(app.name, State.BAD, f"{error.message}: {error.hint}")
+            yield Finding(app.name, State.CARE, f"{error.message}: {error.hint}")
 
 
 def look_at_noise(cores: Cores) -> Finding:

@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 import webbrowser
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,18 +24,20 @@ from ...results.summarise import summarise
 from ...results.summary import Summary
 from ..display import Display
 from ..durations import parse_duration_s
-from ..epoch import Instruments
+from ..instruments import Instruments
 from ..load.calibration import Calibration
 from ..load.drivers import LoadDriver
 from ..load.session import LocustSession
 from ..locustfile import driver_for
-from ..machine import available_cores, choose_cores
+from ..machine import available_cores, choose_cores, many_files
 from ..manifest import manifest_of
 from ..measure import Measurement, Outcome
 from ..plan import START_S, Plan
 from ..sampler import ProcessSampler
 from ..selection import Choice, Wish, choose, probe_path
 from ..targets.launcher import TargetLauncher
+from ..targets.services import ServiceOptions, Services
+from ..targets.upstream import UpstreamOptions
 
 EPOCHS_LIMIT = 1000
 
@@ -47,9 +50,13 @@ def run(
         list[str] | None, typer.Option(help="An app by name, or your own as module:attr, imported from here.")
     ] = None,
     setup: Annotated[
-        list[str] | None, typer.Option(help="A worker setup: KIND[-WORKERS[xTHREADS]], see `bench list setups`.")
+        list[str] | None,
+        typer.Option(help="A worker setup: KIND[-WORKERS[xTHREADS]], or KIND-* as advised; see `bench list setups`."),
     ] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="A scenario by name, or a TOML file.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only this group of the suite's targets, see `bench list suites`.")
+    ] = None,
     path: Annotated[list[str] | None, typer.Option(help="A path of your own app to ask for, e.g. /items.")] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="Connections to press with, instead of the scenario's own: 32, or 1,16,64.")
@@ -64,7 +71,18 @@ def run(
     ] = None,
     interface: Annotated[Interface | None, typer.Option(help="What your app speaks, where that is not clear.")] = None,
     python: Annotated[
-        str | None, typer.Option(help="The interpreter (or virtual environment) that targets run in.")
+        list[str] | None,
+        typer.Option(help="The interpreter (or virtual environment) that targets run in; several are compared."),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(help="A PostgreSQL URL for the targets' databases. [default: a SQLite file for each launch]"),
+    ] = None,
+    upstream_ms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MS[:SIGMA]", help="How long the upstream takes; with a sigma, lognormal around it. [default: 10]"
+        ),
     ] = None,
     budget: Annotated[str | None, typer.Option(help="How long it may take, e.g. 90s or 5m.")] = None,
     epochs: Annotated[
@@ -82,6 +100,7 @@ def run(
     """Measure worker setups against each other: which is faster, by how much, how surely, at what cost in memory."""
     started = time.monotonic()
     console = Console(stderr=True)
+    seed = secrets.randbelow(2**31) if seed is None else seed
     wish = Wish(
         suite=suite,
         apps=tuple(app or ()),
@@ -89,8 +108,10 @@ def run(
         scenarios=tuple(scenario or ()),
         paths=tuple(path or ()),
         concurrency=parse_counts(concurrency) if concurrency else (),
+        groups=tuple(group or ()),
         interface=interface,
-        python=python,
+        pythons=tuple(python or ()),
+        upstream=UpstreamOptions.parse(upstream_ms, seed) if upstream_ms is not None else UpstreamOptions(seed=seed),
         driver=driver_for(driver, locustfile),
         locustfile=locustfile,
         users=users,
@@ -103,15 +124,19 @@ def run(
         suite="own" if wish.is_own else choice.suite.name,
         title=title_of(choice, wish),
         targets=tuple(choice.targets),
-        baseline=baseline_of(choice),
+        baseline=choice.baseline,
         pieces=tuple(choice.pieces),
         epochs_min=epochs or choice.suite.epochs.min,
         epochs_max=epochs or choice.suite.epochs.max,
         exact_epochs=epochs is not None and budget is None,
         budget_s=parse_duration_s(budget) if budget else choice.suite.budget_s,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=seed,
         cores=cores,
         driver=wish.driver,
+        groups=choice.groups,
+        not_possible=choice.not_possible,
+        services=ServiceOptions(database, wish.upstream).checked(choice.targets),
+        upstream_asked=upstream_ms is not None,
     ).checked()
     store = RunStore(output or new_folder(Path("bench-results"), plan.suite))
     manifest = manifest_of(plan, store.folder.resolve().name)
@@ -124,18 +149,40 @@ def run(
 
 
 def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, started: float) -> Outcome:
-    """Carry the plan out, with the real load side, sampler and launcher; all are gone afterwards."""
+    """Carry the plan out, with the real load side, sampler, services and launcher; all are gone afterwards."""
     start_cores = available_cores()
-    launcher = TargetLauncher(store.log_path, start_cores, plan.cores.server, probe_path(plan.pieces))
     if hasattr(os, "sched_setaffinity"):
         # The CLI, with its sampler, stays off the targets' cores.
         os.sched_setaffinity(0, set(plan.cores.load))
+    try:
+        with many_files(), services_for(plan, store) as services:
+            path = probe_path(plan.pieces)
+            launcher = TargetLauncher(store.log_path, start_cores, plan.cores.server, path, services=services)
+            try:
+                told = {**manifest.environment, "services": dict(services.told)}
+                return measured(plan, replace(manifest, environment=told), store, console, started, launcher)
+            finally:
+                launcher.stop()  # again, where an interruption came while it was stopping
+    finally:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, set(start_cores))
+
+
+def services_for(plan: Plan, store: RunStore) -> Services:
+    """The databases and the upstream that the plan's targets need, on the load side's cores."""
+    return Services.start(plan.features, store.log_path, plan.services, plan.cores.load)
+
+
+def measured(
+    plan: Plan, manifest: Manifest, store: RunStore, console: Console, started: float, launcher: TargetLauncher
+) -> Outcome:
+    """The plan carried out with these targets' launcher."""
     own = plan.own_users
     load = LocustSession(plan.cores.load, plan.load_processes, plan.driver, Path(own.locustfile) if own else None)
     calibration = Calibration(load, plan.cores, plan.load_processes, plan.driver.ceilings())
     # The users of a locustfile know nothing of the null server: what they can do at best is not known.
     calibrator = None if own else calibration
-    start_s = START_S + (calibrator.needs_s(piece.level.concurrency for piece in plan.pieces) if calibrator else 0.0)
+    start_s = START_S + (calibrator.needs_s(plan.calibrated) if calibrator else 0.0)
     sampler = ProcessSampler(started)
     try:
         with Display(plan, manifest, console, start_s=start_s) as display, load, calibration:
@@ -143,10 +190,7 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
             instruments = Instruments(launcher, load, sampler, display, started, calibrator=calibrator)
             return Measurement(plan, manifest, store, instruments).run()
     finally:
-        launcher.stop()  # again, where an interruption came while it was stopping
         sampler.close()
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, set(start_cores))
 
 
 def publish(run: Run, store: RunStore) -> Summary:
@@ -192,17 +236,12 @@ def parse_counts(text: str) -> tuple[int, ...]:
 def title_of(choice: Choice, wish: Wish) -> str:
     """What a run is called: the suite's title, or what was compared."""
     if not wish.is_own:
-        return choice.suite.title
+        groups = ", ".join(group.title for group in choice.groups) if wish.groups else ""
+        return f"{choice.suite.title} ({groups})" if groups else choice.suite.title
     apps = list(dict.fromkeys(target.app.name for target in choice.targets))
     setups = list(dict.fromkeys(target.setup.name for target in choice.targets))
     on = ", ".join(setups) if len(setups) <= 4 else f"{len(setups)} setups"
     return f"{' and '.join(apps)} on {on}"
-
-
-def baseline_of(choice: Choice) -> str:
-    """The target that the others are compared with: the suite's choice while it takes part, else the first."""
-    names = [target.name for target in choice.targets]
-    return choice.suite.baseline if choice.suite.baseline in names else names[0]
 
 
 def new_folder(parent: Path, suite: str) -> Path:

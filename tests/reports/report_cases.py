@@ -9,6 +9,7 @@ from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, Problem, ProblemCode, Severity
 from sgibench.results.summary import Memory, Result, Summary, Verdict
 
+from .grouped import grouped, wide
 from .samples import INJECTION, JSON, OPEN, SHAPES, WAIT, invalid, manifest_of, problem, summary_of, without
 
 FEW = SHAPES[:3]
@@ -183,6 +184,8 @@ CASES: Mapping[str, Callable[[], Summary]] = {
         ties,
         the_same,
         many,
+        grouped,
+        wide,
     )
 }
 

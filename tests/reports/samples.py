@@ -52,7 +52,8 @@ JSON = ScenarioInfo("json", "A small JSON answer", "GET", "/json", (Level(32),))
 WAIT = ScenarioInfo(
     "wait-50ms", "Waits 50 ms", "GET", "/wait", (Level(8), Level(64), Level(256)), floor_ms=50.0, waiting=True
 )
-OPEN = ScenarioInfo("json-open", "A small JSON answer at a rate", "GET", "/json", (Level(64, 500.0), Level(64, 1500.0)))
+RATES = (Level(256, 500.0), Level(256, 1500.0))
+OPEN = ScenarioInfo("json-open", "A small JSON answer at a rate", "GET", "/json", RATES)
 
 
 def summary_of(

@@ -9,7 +9,7 @@ from .report_pages import page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
-SHOWN = ("whole_run", "at_least", "injection", "long_names", "open_loop", "nothing_measured")
+SHOWN = ("whole_run", "at_least", "injection", "long_names", "open_loop", "nothing_measured", "grouped", "wide")
 SCHEMES = ("light", "dark")
 OPEN_ALL = "document.querySelectorAll('details').forEach(each => each.open = true)"
 # The contrast of each element's text with what is painted behind it, as WCAG 2 reckons it.
@@ -126,7 +126,7 @@ def test_dark_readers_get_a_dark_page_charts_included(tab: Tab, pages: Path) -> 
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("name", ["whole_run", "at_least", "injection"])
+@pytest.mark.parametrize("name", ["whole_run", "at_least", "injection", "wide"])
 def test_all_text_stands_out_from_what_is_behind_it(tab: Tab, pages: Path, name: str, scheme: str) -> None:
     tab.open(pages / f"{name}.html", scheme=scheme)
     tab.evaluate(OPEN_ALL)

@@ -9,8 +9,8 @@ from rich.console import Console
 from sgibench.reports.comparing import comparison_view
 from sgibench.reports.format import columns
 from sgibench.results.estimate import Estimate, from_epochs
-from sgibench.results.records import Level
-from sgibench.results.summary import Verdict
+from sgibench.results.records import GroupInfo, Level
+from sgibench.results.summary import Metric, Verdict
 from sgibench.results.two_runs import EnvironmentDifference, Pair, TwoRuns, quotient
 
 from .samples import SHAPES
@@ -69,7 +69,7 @@ CHANGED = two(
     changed(SHAPES[6].name, 1.01, Verdict.INCONCLUSIVE),
     pair(BASE, "wait-50ms", Level(256)),
     changed(LONG, 1.0, Verdict.SAME, "wait-50ms", Level(256)),
-    pair(OTHER, "json-open", Level(64, 1500.0)),
+    pair(OTHER, "json-open", Level(256, 1500.0)),
 )
 CONTRADICTION = two(pair(BASE), replace(changed(OTHER, 0.7, Verdict.SLOWER), second_verdict=Verdict.SLOWER))
 NOTHING = replace(two(baseline=""), only_first=(f"{BASE} under json c32",), only_second=(f"{OTHER} under json c32",))
@@ -237,3 +237,28 @@ def test_verdicts_have_colours_where_there_are_any() -> None:
     assert "\x1b[32mfaster" in text
     assert "\x1b[31mslower" in text
     assert "\x1b[" not in drawn(CHANGED)
+
+
+def test_groups_are_told_apart_and_cold_starts_read_as_speed() -> None:
+    groups = (GroupInfo("equal", "At equal slots", BASE, (BASE, OTHER)), GroupInfo("tuned", "Tuned", LONG, (LONG,)))
+    start = replace(
+        changed(OTHER, 0.5, Verdict.FASTER, "cold-start", Level(1)), group="equal", baseline=BASE, metric=Metric.START
+    )
+    runs = replace(
+        two(
+            replace(pair(BASE), group="equal", baseline=BASE),
+            replace(changed(OTHER, 1.2, Verdict.FASTER), group="equal", baseline=BASE),
+            start,
+            replace(pair(LONG), group="tuned", baseline=LONG),
+            pair(OTHER, level=Level(64)),
+        ),
+        groups=groups,
+    )
+    text = said(runs)
+    for title in ("At equal slots json c32", "Tuned json c32", "In no comparison json c64"):
+        assert title in text
+    assert f"At equal slots. Relative to {BASE}, of 2 comparisons: 2 changed" in text
+    assert re.search(rf"{OTHER} under cold-start c1 is faster than before: 2\.00", text)
+    assert "4,000 ms" in text
+    assert "how many times as fast" in text
+    assert text.count(" baseline ") >= 2

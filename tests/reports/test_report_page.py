@@ -71,6 +71,10 @@ def test_the_page_is_smaller_than_a_megabyte(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_only_data_stands_in_a_script_element(name: str) -> None:
     scripts = read(name).all("script")
+    if name == "many":  # as JSON its results are too large for a page
+        assert scripts == []
+        assert "they lie beside it, as summary.json" in read(name).visible_text()
+        return
     assert [script.attributes for script in scripts] == [{"type": "application/json", "id": "results"}]
     assert json.loads(scripts[0].text) == json.loads(json.dumps(case(name).to_dict()))
     assert not any(key.startswith("on") for element in read(name).elements for key in element.attributes)

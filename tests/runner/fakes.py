@@ -11,12 +11,14 @@ from sgibench.apps.catalogue import Interface
 from sgibench.results.errors import LoadError, TargetError
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
-from sgibench.results.records import Level, MemoryMark, ProblemCode, Trial
+from sgibench.results.records import Level, MemoryMark, Problem, ProblemCode, Trial
 from sgibench.runner.load.orders import Block, BlockReport, Expectation, TurnListener, TurnOrder, TurnReport
 from sgibench.runner.machine import Cores, CpuReading
-from sgibench.runner.plan import Piece, Plan
+from sgibench.runner.pieces import Piece
+from sgibench.runner.plan import Plan
 from sgibench.runner.sampler import Sampled
 from sgibench.runner.targets.checking import Conformity
+from sgibench.runner.targets.cold_start import Start
 from sgibench.runner.targets.launch import App, Target
 from sgibench.runner.targets.setups import parse_setup
 from sgibench.scenarios.model import Load, Request, Scenario
@@ -80,6 +82,9 @@ class FakeLive:
     def name(self) -> str:
         return self.target.name
 
+    def upstream_hits(self) -> int:
+        return 0
+
     def condition(self) -> list[tuple[ProblemCode, str]]:
         found, self.conditions = self.conditions, []
         return found
@@ -95,6 +100,9 @@ class FakeLauncher:
     dies_with: dict[str, ProblemCode] = field(default_factory=dict)
     hash_seeds: list[int] = field(default_factory=list)
     launched: list[int] = field(default_factory=list)
+    start_s: dict[str, float] = field(default_factory=dict)
+    failing_alone: tuple[str, ...] = ()
+    alone: list[tuple[str, int]] = field(default_factory=list)  # who was started alone, and how many ran meanwhile
     running: int = 0
 
     def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[FakeLive | TargetError]:
@@ -117,11 +125,21 @@ class FakeLauncher:
             TargetError(f"{live.name} answers wrongly")
             if live.target.app.name in self.wrong
             else Conformity(
-                {scenario.name: Expectation() for scenario in scenarios},
+                {scenario.name: (Expectation(),) for scenario in scenarios},
                 {scenario.name: 0.0 for scenario in scenarios},
             )
             for live in targets
         ]
+
+    def start_alone(
+        self, target: Target, epoch: int, hash_seed: int, scenario: Scenario, expect: Expectation
+    ) -> Start | TargetError:
+        self.alone.append((target.name, self.running))
+        began, took_s = self.clock.now, self.start_s.get(target.app.name, 1.0)
+        self.clock.now += took_s
+        if target.app.name in self.failing_alone:
+            return TargetError(f"{target.name} exited with code 1 before it answered")
+        return Start(began, took_s, took_s / 2)
 
     def stop(self) -> None:
         self.running = 0
@@ -184,6 +202,7 @@ class FakeCalibrator:
     fails_at: int = 0
     asked: list[int] = field(default_factory=list)
     closed: int = 0
+    noted: tuple[Problem, ...] = ()
 
     def needs_s(self, levels: Iterable[int]) -> float:
         return float(len(set(levels) - set(self.known)))

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from sgibench.results.records import Level, ProblemCode, Trial
-from sgibench.runner.epoch import Epoch, EpochResult, Instruments
+from sgibench.runner.epoch import Epoch, EpochResult
+from sgibench.runner.instruments import Instruments
 from sgibench.runner.load.orders import Block, BlockReport, TurnListener
-from sgibench.runner.plan import Piece
-from sgibench.runner.turns import request_bytes, shuffled_turns
-from sgibench.scenarios.model import Load, Request, Scenario
+from sgibench.runner.pieces import Piece
+from sgibench.runner.turns import shuffled_turns
 
-from .fakes import JSON, WAIT, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
+from .fakes import JSON, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
 
 RATES = {"fast": 2000.0, "slow": 500.0}
 
@@ -148,25 +148,6 @@ def test_targets_are_stopped_whatever_happens(trouble: type[BaseException]) -> N
     with pytest.raises(trouble):
         run_epoch(launcher, Broken(RATES))
     assert launcher.running == 0
-
-
-def test_the_request_goes_out_as_http() -> None:
-    post = Scenario(
-        name="post",
-        title="post",
-        request=Request(path="/x", method="POST", headers={"X-Token": "1"}, body='{"a":"é"}'),
-        load=Load(concurrency=[1]),
-    )
-    head, _, body = request_bytes(Piece(post, Level(1), 1), 8000).partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    assert lines[0] == "POST /x HTTP/1.1"
-    assert "Host: 127.0.0.1:8000" in lines
-    assert "X-Token: 1" in lines
-    own_host = post.model_copy(update={"request": Request(path="/", headers={"host": "shop"})})
-    assert request_bytes(Piece(own_host, Level(1), 1), 1).lower().count(b"host:") == 1
-    assert f"Content-Length: {len(body)}" in lines
-    assert body.decode() == '{"a":"é"}'
-    assert b"Content-Length" not in request_bytes(Piece(WAIT, Level(1), 1), 1)
 
 
 def test_nothing_is_written_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from sgibench.results.errors import TargetError
-from sgibench.results.records import Level, Manifest, ProblemCode, Severity
+from sgibench.results.records import Level, Manifest, Problem, ProblemCode, Severity
 from sgibench.results.store import RunStore, load_run
 from sgibench.results.summarise import summarise
 from sgibench.results.summary import Metric, Verdict
-from sgibench.runner.epoch import Instruments
+from sgibench.runner.instruments import Instruments
 from sgibench.runner.machine import Noise
 from sgibench.runner.manifest import manifest_of
 from sgibench.runner.measure import Interrupted, Measurement, Outcome, interruptible, noise_problems
-from sgibench.runner.plan import START_S, Piece, Plan
+from sgibench.runner.pieces import Piece
+from sgibench.runner.plan import START_S, Plan
 
 from .fakes import (
     JSON,
@@ -192,6 +193,14 @@ def test_a_calibration_that_fails_is_a_warning_and_the_run_goes_on(tmp_path: Pat
     assert {trial.ceiling_rps for trial in outcome.run.trials} == {None}
     assert summarise(outcome.run).valid
     assert world.calibrator.closed == 1
+
+
+def test_what_is_to_be_said_of_the_calibration_is_a_problem_of_the_run(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.calibrator.noted = (Problem(ProblemCode.REJECTED_MESSAGES, "rejected a message", severity=Severity.WARNING),)
+    outcome = world.run(a_plan(pieces=[Piece(JSON, Level(8), 0.5)]))
+    assert outcome.run.manifest.problems == world.calibrator.noted
+    assert summarise(outcome.run).valid
 
 
 def test_a_budget_that_only_just_holds_the_epochs_has_no_time_to_calibrate(tmp_path: Path) -> None:

@@ -3,36 +3,19 @@ from pathlib import Path
 
 import pytest
 
+from sgibench.apps.catalogue import Feature
 from sgibench.results.errors import UsageError
-from sgibench.results.records import Level
+from sgibench.results.records import GroupInfo, Level, NotPossible, ScenarioKind
 from sgibench.runner.load.calibration import MEASURING_S, SERVER_START_S
 from sgibench.runner.load.ceilings import Pressure
-from sgibench.runner.plan import Pace, Piece, check_names, pieces_of
+from sgibench.runner.pieces import Piece
 from sgibench.runner.selection import Wish, choose
 from sgibench.scenarios.files import built_in_scenario, suite_names
-from sgibench.scenarios.model import Load, Request, Scenario, SuiteScenario
 
 from .fakes import JSON, WAIT, a_plan, a_target
 
-
-@pytest.mark.parametrize(
-    ("concurrency", "service_s", "turn_s"),
-    [(8, 0.0, 0.010), (1, 0.001, 0.010), (8, 0.001, 0.024), (1, 0.02, 0.2), (32, 0.001, 0.096), (1, 0.5, 3.0)],
-)
-def test_a_turn_holds_ten_answers_and_three_of_each_connection_within_bounds(
-    concurrency: int, service_s: float, turn_s: float
-) -> None:
-    assert Piece(JSON, Level(concurrency), 1.0).turn_s(service_s) == pytest.approx(turn_s)
-
-
-def test_a_waiting_scenario_has_longer_windows() -> None:
-    assert Piece(WAIT, Level(8), 1.0).turn_s(0.0) == pytest.approx(0.5)
-
-
-def test_what_exceeds_the_slots_queues_up_and_takes_its_time() -> None:
-    piece = Piece(WAIT, Level(256), 0.5)
-    assert piece.drain_s(a_target(setup="gunicorn-sync-3")) == pytest.approx(86 * 0.05)
-    assert piece.drain_s(a_target(setup="uvicorn")) == pytest.approx(0.05)
+STARTS = Piece(built_in_scenario("cold-start"), Level(1), 2.0)
+ECHO = Piece(built_in_scenario("websocket"), Level(16), 0.5)
 
 
 def test_a_budget_that_is_too_small_is_refused_with_the_one_that_is_enough() -> None:
@@ -42,6 +25,24 @@ def test_a_budget_that_is_too_small_is_refused_with_the_one_that_is_enough() -> 
     assert "--budget" in caught.value.hint
     needed = float(caught.value.hint.split("--budget ")[1].split("s")[0])
     a_plan(epochs=(3, 5), budget_s=needed).checked()
+
+
+def test_fewer_launches_are_offered_where_they_would_fit_and_fit_then() -> None:
+    plan = a_plan(epochs=(5, 5), budget_s=a_plan(epochs=(2, 2)).least_s() + 0.1)
+    with pytest.raises(UsageError, match="launched 5 times") as caught:
+        plan.checked()
+    assert "--epochs 2 (with less certainty)" in caught.value.hint
+    replace(plan, epochs_min=2, epochs_max=2).checked()
+
+
+def test_each_group_alone_is_offered_with_what_it_would_take() -> None:
+    names = [a_target(name).name for name in ("fast", "slow")]
+    groups = tuple(GroupInfo(name, name, target, (target,)) for name, target in zip("ab", names, strict=True))
+    plan = replace(a_plan(epochs=(3, 3), budget_s=4.0), groups=groups)
+    with pytest.raises(UsageError) as caught:
+        plan.checked()
+    assert "--group a (about" in caught.value.hint
+    assert "--group b (about" in caught.value.hint
 
 
 def test_who_asks_for_so_many_epochs_gets_them_whatever_the_suite_budgeted() -> None:
@@ -55,34 +56,51 @@ def test_a_scenario_may_ask_for_fewer_launches() -> None:
     assert plan.pieces_in(3) == pieces[:1]
 
 
-def test_the_pace_is_what_was_seen_once_something_was() -> None:
-    pieces = (Piece(JSON, Level(8), 0.5), Piece(WAIT, Level(4), 0.5, launches=2))
-    plan = a_plan(epochs=(1, 9), pieces=pieces)
-    pace = Pace(plan)
-    pace.saw(10.0, {pieces[0].label: 3.0, pieces[1].label: 5.0})
-    assert pace.epoch_s(2) == 10.0
-    assert pace.epoch_s(3) == 5.0, "without the piece that is over"
-    assert pace.epochs(1, 9.9) == (1, 0.0)
-    assert pace.epochs(1, 10.0) == (2, 10.0)
-    assert pace.epochs(1, 21.0) == (4, 20.0)
-    assert pace.epochs(0, 0.0) == (1, 10.0), "the fewest are measured whatever it takes"
-    assert pace.epochs(1, 10_000.0)[0] == 9
+def test_who_takes_part_in_nothing_is_not_launched() -> None:
+    fast, slow = (a_target(name) for name in ("fast", "slow"))
+    pieces = (Piece(JSON, Level(8), 0.5, launches=1), Piece(WAIT, Level(4), 0.5))
+    plan = replace(a_plan(pieces=pieces), not_possible=(NotPossible(slow.name, "wait", "it cannot"),))
+    assert plan.targets_in(1) == (fast, slow)
+    assert plan.targets_in(2) == (fast,)
+    assert plan.launch_estimate_s(2) < plan.launch_estimate_s(1)
 
 
-def test_levels_rise_and_a_suite_may_set_them() -> None:
-    place = SuiteScenario(name="wait-50ms", seconds=0.5, concurrency=[64, 8])
-    pieces = pieces_of(built_in_scenario("wait-50ms"), place, 1.0)
-    assert [piece.level.concurrency for piece in pieces] == [8, 64]
-    assert {piece.seconds for piece in pieces} == {0.5}
-    assert [piece.level.rate_rps for piece in pieces_of(built_in_scenario("json-paced"), None, 1.0)] == [200.0]
+def test_starts_need_neither_load_processes_nor_a_ceiling() -> None:
+    plan = a_plan(pieces=(STARTS, ECHO, Piece(JSON, Level(8), 0.5)))
+    cores = replace(plan.cores, load=(1, 2, 3))
+    assert replace(plan, cores=cores).load_processes == 3, "one start at a time is no reason to drive with one"
+    assert plan.calibrated == [8], "of requests alone"
+    assert a_plan(pieces=(STARTS,)).load_processes == 1
+    assert a_plan(pieces=(STARTS,)).calibrated == []
 
 
-def test_two_scenarios_of_one_name_are_refused() -> None:
-    other = Scenario(name="json", title="other", request=Request(path="/y"), load=Load(concurrency=[1]))
-    with pytest.raises(UsageError, match="two scenarios are called 'json'"):
-        check_names([Piece(JSON, Level(1), 1), Piece(other, Level(2), 1)])
-    with pytest.raises(UsageError, match="is asked for twice"):
-        check_names([Piece(JSON, Level(1), 1), Piece(JSON, Level(1), 1)])
+def test_a_start_takes_its_time_and_more_workers_take_more() -> None:
+    few, many = (replace(a_plan(pieces=(STARTS,)), targets=(a_target(setup=s),)) for s in ("uvicorn", "uvicorn-16"))
+    assert few.piece_estimate_s(STARTS) > 2 * 0.5
+    assert many.piece_estimate_s(STARTS) > few.piece_estimate_s(STARTS) + 2
+
+
+def test_slow_clients_make_a_piece_as_long_as_the_deadlines_that_they_cause() -> None:
+    piece = Piece(built_in_scenario("slow-clients"), Level(8), 0.5)
+    starved, served = (replace(a_plan(), targets=(a_target(setup=s),)) for s in ("gunicorn-sync-3", "uvicorn"))
+    assert starved.piece_estimate_s(piece) - served.piece_estimate_s(piece) == pytest.approx(2.0)
+
+
+def test_services_are_needed_by_scenarios_or_because_the_user_said_how_they_should_be() -> None:
+    order = Piece(built_in_scenario("order"), Level(8), 0.5)
+    assert Feature.SHOP in a_plan(pieces=(order,)).features
+    assert a_plan(pieces=(Piece(JSON, Level(8), 0.5),)).features == frozenset()
+    assert replace(a_plan(), upstream_asked=True).features == {Feature.UPSTREAM}
+
+
+def test_what_is_recorded_of_a_scenario_is_its_kind_its_note_and_what_it_needs() -> None:
+    names = ("websocket", "new-connections", "slow-clients", "mixed")
+    plan = a_plan(pieces=[Piece(built_in_scenario(name), Level(8), 0.5) for name in names])
+    echo, new, slow, mixed = plan.scenario_infos()
+    assert (echo.kind, echo.needs, echo.path) == (ScenarioKind.WEBSOCKET, ("websocket",), "/ws")
+    assert new.note == "a new connection for every request"
+    assert slow.slow_clients == 50
+    assert (mixed.kind, mixed.method, mixed.path) == (ScenarioKind.HTTP, "GET", "/"), "of a mix, the first"
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -92,14 +110,10 @@ def test_every_suite_fits_its_own_budget_on_two_cores_with_room_to_spare(name: s
     plan = replace(
         a_plan(epochs=(suite.epochs.min, suite.epochs.max), budget_s=suite.budget_s, pieces=choice.pieces),
         targets=tuple(choice.targets),
+        groups=choice.groups,
+        not_possible=choice.not_possible,
     )
     assert plan.least_s() < 0.95 * suite.budget_s
-    levels = {Pressure.of(piece.level.concurrency, 1) for piece in plan.pieces}
+    levels = {Pressure.of(connections, 1) for connections in plan.calibrated}
     calibrating_s = SERVER_START_S + MEASURING_S * len(levels)
     assert plan.least_s() + calibrating_s < suite.budget_s, "a first run has time to find the load side's ceilings"
-
-
-def test_a_piece_says_in_words_what_it_is() -> None:
-    assert Piece(JSON, Level(1), 1).label == "json, 1 connection"
-    assert Piece(JSON, Level(8), 1).label == "json, 8 connections"
-    assert Piece(JSON, Level(8, 200.0), 1).label == "json, 200 requests/s"

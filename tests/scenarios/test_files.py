@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sgibench.apps.catalogue import APPS
-from sgibench.apps.contract import CONTRACT
 from sgibench.results.errors import UsageError
-from sgibench.results.validity import TIMER_SLACK_MS
-from sgibench.runner.targets.setups import parse_setup
 from sgibench.scenarios.files import (
     built_in_scenario,
     built_in_suite,
@@ -57,31 +53,6 @@ def test_there_are_scenarios_and_suites() -> None:
     assert {"default", "smoke", "full"} <= set(suite_names())
 
 
-@pytest.mark.parametrize("name", scenario_names())
-def test_every_built_in_scenario_is_sound(name: str) -> None:
-    scenario = built_in_scenario(name)
-    assert scenario.name == name
-    exchange = {each.name: each for each in CONTRACT}[str(scenario.expect.exchange)]
-    asked = (scenario.request.method, scenario.request.path, scenario.expect.status)
-    assert asked == (exchange.method, exchange.target, exchange.status)
-    # What the contract demands of one answer allows for a timer that fires a little early.
-    assert 0 <= scenario.floor_ms - exchange.floor_ms <= TIMER_SLACK_MS
-    assert levels_of(scenario)
-
-
-@pytest.mark.parametrize("name", suite_names())
-def test_every_built_in_suite_names_apps_setups_and_scenarios_that_exist(name: str) -> None:
-    suite = built_in_suite(name)
-    assert suite.name == name
-    assert suite.baseline in suite.targets
-    for target in suite.targets:
-        app, _, setup = target.partition("@")
-        assert parse_setup(setup).name == setup
-        assert parse_setup(setup).kind.interface is APPS[app].interface
-    for place in suite.scenario:
-        assert levels_of(built_in_scenario(place.name), place.model_dump())
-
-
 @pytest.mark.parametrize("name", ["nothing", "../files", "suites/default", ""])
 def test_a_built_in_that_does_not_exist_is_a_key_error(name: str) -> None:
     with pytest.raises(KeyError):
@@ -123,7 +94,12 @@ BAD_SCENARIOS = {
     ),
     "a missing key": (changed(SCENARIO, 'title = "a list"', ""), 1, "title", "is missing"),
     "a missing key in a nested table": (changed(SCENARIO, 'path = "/items"', ""), 3, "request.path", "is missing"),
-    "a missing table": (changed(SCENARIO, '[request]\npath = "/items"', ""), 1, "request", "is missing"),
+    "a missing table": (
+        changed(SCENARIO, '[request]\npath = "/items"', ""),
+        1,
+        "the file",
+        "give either [request] or [[mix]]",
+    ),
     "a relative path": (changed(SCENARIO, "/items", "items"), 4, "request.path", "match pattern"),
     "a path with a space": (changed(SCENARIO, "/items", "/my items"), 4, "request.path", "match pattern"),
     "an unknown method": (changed(SCENARIO, "[load]", 'method = "BREW"\n[load]'), 6, "request.method", "'GET'"),
@@ -144,6 +120,73 @@ BAD_SCENARIOS = {
     ),
     "a deadline that never comes": (SCENARIO + "timeout_s = inf\n", 8, "load.timeout_s", "less than or equal to 600"),
     "a name for another folder": (f'name = "../evil"\n{SCENARIO}', 1, "name", "match pattern"),
+    "a mix beside a request": (
+        SCENARIO + '[[mix]]\nrequest.path = "/"\n',
+        1,
+        "the file",
+        "give either [request] or [[mix]]",
+    ),
+    "a part of a mix without a path": (
+        changed(
+            SCENARIO, '[request]\npath = "/items"', '[[mix]]\nrequest.path = "/"\n\n[[mix]]\nrequest.method = "GET"'
+        ),
+        6,
+        "mix.1.request.path",
+        "is missing",
+    ),
+    "a weight of nothing": (
+        changed(SCENARIO, '[request]\npath = "/items"', '[[mix]]\nweight = 0\nrequest.path = "/"'),
+        4,
+        "mix.0.weight",
+        "greater than or equal to 1",
+    ),
+    "an expectation beside those of a mix": (
+        changed(SCENARIO, '[request]\npath = "/items"', '[[mix]]\nrequest.path = "/"') + "[expect]\nstatus = 200\n",
+        1,
+        "the file",
+        "each [[mix]] says what it expects",
+    ),
+    "two bodies": (changed(SCENARIO, "[load]", 'body = "x"\nbody_bytes = 3\n[load]'), 3, "request", "not both"),
+    "an unknown kind": ('kind = "http3"\n' + SCENARIO, 1, "kind", "'http', 'websocket' or 'cold-start'"),
+    "a WebSocket without a message": ('kind = "websocket"\n' + SCENARIO, 1, "the file", "[message]"),
+    "a message without a WebSocket": (SCENARIO + '[message]\ntext = "x"\n', 1, "the file", 'kind = "websocket"'),
+    "a message of two kinds": (
+        'kind = "websocket"\n' + SCENARIO + '[message]\ntext = "x"\nbinary_bytes = 3\n',
+        9,
+        "message",
+        "give either text or binary_bytes",
+    ),
+    "an expectation of a WebSocket": (
+        'kind = "websocket"\n' + SCENARIO + '[message]\ntext = "x"\n[expect]\nstatus = 200\n',
+        1,
+        "the file",
+        "the right answer to a message is the message",
+    ),
+    "several starts at a time": ('kind = "cold-start"\n' + SCENARIO, 1, "the file", "load.concurrency = [1]"),
+    "slow clients that send nothing": (
+        SCENARIO + "[slow_clients]\ncount = 0\n",
+        9,
+        "slow_clients.count",
+        "greater than or equal to 1",
+    ),
+    "slow clients of another kind": (
+        SCENARIO + '[slow_clients]\ncount = 5\nwhat = "trailers"\n',
+        10,
+        "slow_clients.what",
+        "'headers' or 'body'",
+    ),
+    "more calls in a row than calls": (
+        SCENARIO + "[upstream]\ncalls = 2\nin_a_row = 3\n",
+        8,
+        "upstream",
+        "in_a_row (3) is more than calls (2)",
+    ),
+    "no connections": (
+        changed(SCENARIO, "concurrency = [8, 2]", "rate_rps = [10]\nconnections = []"),
+        8,
+        "load.connections",
+        "at least 1 item",
+    ),
     "a status that is none": (SCENARIO + "[expect]\nstatus = 99\n", 9, "expect.status", "greater than or equal to 200"),
 }
 BAD_SUITES = {
@@ -188,6 +231,35 @@ BAD_SUITES = {
         4,
         "targets",
         "",
+    ),
+    "groups beside targets": (
+        SUITE + '[[group]]\nname = "a"\ntitle = "A"\ntargets = ["flask@gunicorn-sync"]\n',
+        1,
+        "the file",
+        "give either targets or [[group]]s",
+    ),
+    "neither targets nor groups": (
+        SUITE[: SUITE.index("baseline")] + SUITE[SUITE.index("[epochs]") :],
+        1,
+        "the file",
+        "give either targets or [[group]]s",
+    ),
+    "a baseline that is in another group": (
+        SUITE[: SUITE.index("baseline")]
+        + '[[group]]\nname = "a"\ntitle = "A"\ntargets = ["flask@gunicorn-sync"]\n'
+        + '[[group]]\nname = "b"\ntitle = "B"\ntargets = ["fastapi@uvicorn"]\nbaseline = "flask@gunicorn-sync"\n'
+        + SUITE[SUITE.index("[epochs]") :],
+        11,
+        "group.1.baseline",
+        "'flask@gunicorn-sync' is not one of the targets",
+    ),
+    "two groups of one name": (
+        SUITE[: SUITE.index("baseline")]
+        + '[[group]]\nname = "a"\ntitle = "A"\ntargets = ["flask@gunicorn-sync"]\n' * 2
+        + SUITE[SUITE.index("[epochs]") :],
+        1,
+        "the file",
+        "two groups have the same name",
     ),
     "no scenarios": (SUITE[: SUITE.index("[[")], 1, "scenario", "is missing"),
     "epochs in the wrong order": (
@@ -276,12 +348,14 @@ def scenario(load: Load) -> Scenario:
 
 
 CLOSED = scenario(Load(concurrency=[64, 1, 16, 1]))
-OPEN = scenario(Load(rate_rps=[500, 50.5, 500], connections=99))
+OPEN = scenario(Load(rate_rps=[500, 50.5, 500], connections=[99]))
 
 
 def test_levels_rise_and_come_once() -> None:
     assert levels_of(CLOSED) == [(1, 0.0), (16, 0.0), (64, 0.0)]
     assert levels_of(OPEN) == [(99, 50.5), (99, 500.0)]
+    several = scenario(Load(rate_rps=[20.0, 10.0], connections=[100, 8]))
+    assert levels_of(several) == [(8, 10.0), (8, 20.0), (100, 10.0), (100, 20.0)]
 
 
 def test_a_suite_may_set_other_levels() -> None:

@@ -27,6 +27,21 @@ WSGI = "def app(environ, start_response):\n    start_response('{status}', [])\n 
         (["run", "--concurrency", "many"], "not a list of numbers"),
         (["run", "--app", "flask", "--python", "/nowhere"], "no Python interpreter"),
         (["run", "--app", "flask", "--interface", "cgi"], "--interface"),
+        (["run", "full", "--group", "equal"], "did you mean 'equal-slots'?"),
+        (["run", "smoke", "--group", "tuned"], "suite 'smoke' has no groups"),
+        (["run", "full", "--budget", "60s"], "--group tuned (about"),
+        (["run", "smoke", "--python", "python3", "--python", "/nowhere"], "no Python interpreter"),
+        (["run", "--app", "flask", "--setup", "gunicorn-snyc-*"], "did you mean 'gunicorn-sync'?"),
+        (["run", "--app", "flask", "--scenario", "websocket"], "flask speaks WSGI, which has no WebSocket"),
+        (["run", "--app", "bare-asgi", "--scenario", "mixed", "--driver", "locust"], "Locust has no mix of requests"),
+        (["run", "--app", "flask", "--scenario", "upstream", "--upstream-ms", "soon"], "latency 'soon' is not"),
+        (["run", "--app", "flask", "--scenario", "upstream", "--upstream-ms", ""], "latency '' is not"),
+        (["run", "--app", "flask", "--scenario", "upstream", "--upstream-ms", "40000"], "its deadline is 30 s"),
+        (
+            ["run", "--app", "flask", "--scenario", "list", "--database", "mysql://x"],
+            "takes the URL of a PostgreSQL database",
+        ),
+        (["run", "--scenario", "kinds.toml"], 'kinds.toml, line 1: the file: a [message] goes with kind = "websocket"'),
         (["run", "--output", "/dev/null/x"], "cannot write /dev/null/x"),
         (["run", "broken.toml"], "broken.toml: not TOML"),
         (["run", "wrong.toml"], "wrong.toml, line 9: scenario.0.seconds"),
@@ -43,6 +58,8 @@ def test_what_cannot_be_done_is_said_in_one_message_with_code_2(
     arguments: list[str], says: str, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.toml").write_text("title = \n")
+    kinds = 'title = "x"\nkind = "websocket"\n[request]\npath = "/ws"\n[load]\nconcurrency = [1]\n'
+    (tmp_path / "kinds.toml").write_text(kinds)
     (tmp_path / "wrong.toml").write_text(SUITE.strip().replace("seconds = 0.3", 'seconds = "long"'))
     done = bench(*arguments, cwd=tmp_path, env={"COLUMNS": "300"})
     assert done.code == 2, done.err

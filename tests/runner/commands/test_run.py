@@ -70,8 +70,9 @@ def test_every_result_says_how_near_its_ceiling_the_load_side_came(
     folder, found, said = finished
     for result in found["results"]:
         generator = result["generator"]
-        assert generator.keys() == {"cpu_share", "ceiling_rps", "ceiling_share", "schedule_lag_ms"}
+        assert generator.keys() == {"cpu_share", "wait_share", "ceiling_rps", "ceiling_share", "schedule_lag_ms"}
         assert 0 < generator["ceiling_share"] <= generator["cpu_share"] * 1.001
+        assert 0 <= generator["wait_share"] <= generator["cpu_share"]
         assert generator["ceiling_rps"] > 1000, "any machine that can run this does more"
         assert generator["schedule_lag_ms"] is None
     assert [line.partition(" s  ")[2] for line in said.splitlines() if "calibrating" in line] == [

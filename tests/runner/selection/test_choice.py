@@ -58,7 +58,7 @@ def test_the_interface_of_a_users_app_is_found_out(code: str, interface: str, tm
     choice = choose(Wish(apps=("mine:app",), paths=("/x",)), tmp_path, 1)
     assert {target.app.interface for target in choice.targets} == {interface}
     assert not any(target.app.ours for target in choice.targets)
-    assert {piece.scenario.request.path for piece in choice.pieces} == {"/x"}
+    assert {piece.scenario.parts[0].request.path for piece in choice.pieces} == {"/x"}
 
 
 def test_frameworks_are_recognised(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_users_own_python_path_counts(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_an_interface_that_cannot_be_told_has_to_be_said(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("class App:\n    def __call__(self, *args): ...\napp = App()\n")
-    with pytest.raises(UsageError, match="not clear whether it speaks WSGI or ASGI") as caught:
+    with pytest.raises(UsageError, match="not clear whether it speaks WSGI, ASGI or RSGI") as caught:
         choose(Wish(apps=("mine:app",)), tmp_path, 1)
     assert "--interface" in caught.value.hint
     choice = choose(Wish(apps=("mine:app",), interface=Interface.WSGI), tmp_path, 1)
@@ -99,7 +99,7 @@ def test_an_interface_that_cannot_be_told_has_to_be_said(tmp_path: Path) -> None
 def test_a_users_app_is_asked_for_its_root_unless_told_otherwise(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(WSGI_APP)
     pieces = choose(Wish(apps=("mine:app",)), tmp_path, 1).pieces
-    assert {piece.scenario.request.path for piece in pieces} == {"/"}
+    assert {piece.scenario.parts[0].request.path for piece in pieces} == {"/"}
     assert [piece.level.concurrency for piece in pieces] == [1, 16, 64]
 
 
@@ -123,7 +123,7 @@ def test_the_connections_can_be_chosen(tmp_path: Path) -> None:
         (Wish(apps=("flask",), setups=("uvicorn",)), "none of the setups fits", "bench list setups"),
         (Wish(suite="nowhere.toml"), "cannot read nowhere.toml", "TOML file"),
         (Wish(scenarios=("nowhere.toml",)), "cannot read nowhere.toml", "TOML file"),
-        (Wish(apps=("flask",), python="/nowhere/python"), "no Python interpreter at", "--python"),
+        (Wish(apps=("flask",), pythons=("/nowhere/python",)), "no Python interpreter at", "--python"),
         (Wish(apps=("flask",), paths=("items",)), "--path 'items' is not a path", "/items"),
     ],
 )
@@ -166,7 +166,7 @@ def test_paths_that_look_alike_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(WSGI_APP)
     pieces = choose(Wish(apps=("mine:app",), paths=("/a-b", "/a_b", "/商品"), concurrency=(2,)), tmp_path, 1).pieces
     assert [piece.scenario.name for piece in pieces][:2] == ["path-a-b", "path-a-b-2"]
-    assert pieces[2].scenario.request.path == "/%E5%95%86%E5%93%81"
+    assert pieces[2].scenario.parts[0].request.path == "/%E5%95%86%E5%93%81"
 
 
 def test_an_app_that_prints_on_import_is_no_trouble(tmp_path: Path) -> None:
@@ -176,19 +176,19 @@ def test_an_app_that_prints_on_import_is_no_trouble(tmp_path: Path) -> None:
 
 def test_a_server_that_is_not_installed_is_named_with_its_command(tmp_path: Path, bare_python: Path) -> None:
     (tmp_path / "mine.py").write_text(WSGI_APP)
-    wish = Wish(apps=("mine:app",), setups=("gunicorn-sync",), python=str(bare_python))
+    wish = Wish(apps=("mine:app",), setups=("gunicorn-sync",), pythons=(str(bare_python),))
     with pytest.raises(UsageError, match="gunicorn-sync is not installed") as caught:
         choose(wish, tmp_path, 1)
     assert caught.value.hint == f"{bare_python} -m pip install gunicorn"
     with pytest.raises(UsageError, match="has no server that runs a WSGI app"):
-        choose(Wish(apps=("mine:app",), python=str(bare_python)), tmp_path, 1)
+        choose(Wish(apps=("mine:app",), pythons=(str(bare_python),)), tmp_path, 1)
     with pytest.raises(UsageError, match="app 'flask' needs flask"):
-        choose(Wish(apps=("flask",), python=str(bare_python)), tmp_path, 1)
+        choose(Wish(apps=("flask",), pythons=(str(bare_python),)), tmp_path, 1)
 
 
 def test_a_virtual_environment_may_be_named_by_its_folder(tmp_path: Path, bare_python: Path) -> None:
     (tmp_path / "mine.py").write_text(WSGI_APP)
-    wish = Wish(apps=("mine:app",), setups=("gunicorn-sync",), python=str(bare_python.parent.parent))
+    wish = Wish(apps=("mine:app",), setups=("gunicorn-sync",), pythons=(str(bare_python.parent.parent),))
     with pytest.raises(UsageError, match=f"{bare_python} lacks gunicorn"):
         choose(wish, tmp_path, 1)
 
