@@ -56,6 +56,9 @@ def blocks(table: Table, width: int) -> Iterator[RenderableType]:
             end += 1
         yield _block(tight, names, range(at, end))
         at = end
+    briefs = {_tight(cell).text: cell.text for line in table.lines for cell in line.cells if cell.brief}
+    if briefs:
+        yield Text(", ".join(f"{brief}: {text}" for brief, text in briefs.items()), style="dim")
     for note in table.notes:
         yield Text(note, style="dim")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..results.records import GroupInfo
 from ..results.summary import Summary
-from .format import MISSING, counted, exact, joined, number, plain, shortlist, value_of, whole
+from .format import MISSING, counted, exact, joined, number, plain, value_of, whole
 from .measures import figure_of
 from .open_loop import falls_behind
 from .panels import Panel, Row, Standing, decided, panels, undecided
@@ -76,7 +76,8 @@ def is_wide(summary: Summary) -> bool:
 
 def overview_table(section: Section) -> Table:
     """Targets by scenarios, each at its headline level: the ratio to the baseline, or why there is none."""
-    shown = [panel for panel in section.headlines if panel.rows or panel.not_possible]
+    everybody = len(section.group.targets)
+    shown = [panel for panel in section.headlines if panel.rows or len(panel.not_possible) >= everybody]
     rows = [{row.result.target: row for row in panel.rows} for panel in shown]
     names = _in_order(section, shown)
     interpreters = {name: row.interpreter for found in rows for name, row in found.items() if row.interpreter}
@@ -90,7 +91,9 @@ def overview_table(section: Section) -> Table:
             cells.insert(0, Cell(plain(interpreters.get(name, MISSING))))
         lines.append(Line(plain(name), tuple(cells), "baseline" if name == section.group.baseline else ""))
     labels = [f"{plain(p.scenario.name)}: {plain(p.scenario.note)}." for p in shown if p.scenario.note]
-    notes = (SIGNS_NOTE, *_absolutes(shown), *labels, *cannot_notes(shown), ORDER_NOTE)
+    missing = any(cell.text == MISSING for line in lines for cell in line.cells)
+    gaps = (f"{MISSING}: not measured, or too few answers.",) if missing else ()
+    notes = (SIGNS_NOTE, *gaps, *_absolutes(shown), *labels, *cannot_notes(shown), ORDER_NOTE)
     return Table(f"All scenarios: ratios over {plain(section.group.baseline)}", tuple(columns), tuple(lines), notes)
 
 
@@ -116,11 +119,10 @@ def _leader_line(panel: Panel, sentence: Sentence) -> Line:
     ties, clear = undecided(panel), decided(panel)
     first = plain(leader.result.target)
     if ties:
-        others = joined(shortlist([plain(tie.baseline) for tie in ties], 1))
-        first = f"{first}; {'the same' if sentence.outcome is Outcome.SAME else 'undecided'}: {others}"
-    limited = [plain(row.result.target) for row in panel.standing(Standing.AT_LEAST)]
+        first += f"; {len(ties)} more {'the same' if sentence.outcome is Outcome.SAME else 'undecided'}"
+    limited = panel.standing(Standing.AT_LEAST)
     if limited:
-        first = f"{first}; not ranked: {joined(shortlist(limited, 1))}"
+        first += f"; {len(limited)} not ranked"
     figure = Cell(f"{value_of(figure_of(leader.result))} {panel.measure.unit}")
     ahead = Cell(f"{number(clear[0].ratio.value)}×" if clear else "", tone=Tone.GOOD)
     return Line(name, (Cell(first), figure, ahead))

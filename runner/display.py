@@ -10,15 +10,17 @@ from rich.live import Live
 
 from ..reports.format import counted, duration
 from ..reports.live import LiveRow, LiveState, live_view
-from ..results.records import Manifest, Run, Trial
+from ..results.records import Level, Manifest, Run, Trial
 from ..results.summarise import summarise
-from ..results.summary import Metric, Summary
+from ..results.summary import Metric, Result, Summary
 from .pace import Pace
 from .pieces import Piece
 from .plan import START_S, Plan
 from .priority import give_way
 
 REFRESHES_PER_S = 4
+OTHER_LINES = 5  # of the live view: title, bar, head
+Cell = tuple[str, Level]
 
 
 class Display:
@@ -41,8 +43,8 @@ class Display:
         self._epochs, rest_s = Pace(plan).epochs(0, plan.budget_s - start_s)
         self._ends = self._started + start_s + rest_s
         self._phase = "starting the load side"
-        self._trials: list[Trial] = []
-        self._rows: tuple[LiveRow, ...] = ()
+        self._trials: dict[Cell, list[Trial]] = {}
+        self._rows: dict[str, tuple[LiveRow, ...]] = {}
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -74,9 +76,14 @@ class Display:
         self._line(self._phase)
 
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
-        """A piece is over: its figures join the table."""
-        self._trials += trials
-        self._rows = rows_of(summarise(Run(self._manifest, tuple(self._trials))))
+        """A piece is over: its figures join the table, of each scenario the highest level so far."""
+        if self._live is None:
+            return
+        of_piece = self._trials.setdefault((piece.scenario.name, piece.level), [])
+        of_piece += trials
+        if piece.level == max(level for name, level in self._trials if name == piece.scenario.name):
+            self._rows.pop(piece.scenario.name, None)  # to stand last
+            self._rows[piece.scenario.name] = rows_of(summarise(Run(self._manifest, tuple(of_piece))))
 
     def epoch_over(self, number: int, of: int, rest_s: float) -> None:
         """An epoch is over; by now's reckoning there will be `of`, and the rest of them will take `rest_s`."""
@@ -91,13 +98,29 @@ class Display:
             phase=self._phase,
             done=min(elapsed / max(elapsed + left, 0.1), 0.99),
             time_left_s=left,
-            rows=self._rows,
+            rows=self._shown(),
         )
+
+    def _shown(self) -> tuple[LiveRow, ...]:
+        """All rows, as long as the terminal has room for them; else those of the scenarios that were measured last."""
+        shown: tuple[LiveRow, ...] = ()
+        for rows in reversed(self._rows.values()):
+            if shown and len(rows) + len(shown) > self._console.height - OTHER_LINES:
+                break
+            shown = (*rows, *shown)
+        return shown
 
     def _line(self, text: str) -> None:
         if self._live is None:
             elapsed = self._clock() - self._started
             self._console.print(f"{elapsed:6.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def note_of(result: Result) -> str:
+    """What else there is to say of a row: that it is invalid, or how long a start takes."""
+    if not result.valid:
+        return "invalid"
+    return f"{result.start_ms.value:,.0f} ms" if result.start_ms else ""
 
 
 def rows_of(summary: Summary) -> tuple[LiveRow, ...]:
@@ -119,7 +142,7 @@ def rows_of(summary: Summary) -> tuple[LiveRow, ...]:
                 throughput=result.throughput_rps,
                 ratio=ratios.get((scenario, result.level, result.target)),
                 memory_mib=result.memory_mib.peak.value if result.memory_mib.peak else None,
-                note="" if result.valid else "invalid",
+                note=note_of(result),
             )
             for result in shown
         ]

@@ -188,7 +188,8 @@ def _ask_rightly(live: LiveTarget, scenario: Scenario, part: Part, expect: Expec
     request = part.request
     headers = {name: marked(value) for name, value in request.headers.items()}
     content = marked(request.body).encode() if request.body else request.content
-    reply = _ask(live, marked(request.path), request.method, scenario.load.timeout_s, headers, content)
+    timeout_s = max(scenario.load.timeout_s, TIMEOUT_S)  # all targets are asked at the same time
+    reply = _ask(live, marked(request.path), request.method, timeout_s, headers, content)
     wrong = differs(reply, expect)
     if wrong:
         raise _wrong(live, f"{request.method} {request.path}: {wrong}")

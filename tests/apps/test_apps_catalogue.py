@@ -174,7 +174,7 @@ def test_the_root_is_right_here() -> None:
 
 
 @pytest.mark.parametrize(
-    "distribution", [*POSTGRESQL_DRIVERS, *{each for app in APPS.values() for each in app.requires}]
+    "distribution", [*POSTGRESQL_DRIVERS, *sorted({each for app in APPS.values() for each in app.requires})]
 )
 def test_what_an_application_needs_is_a_dependency_or_an_extra_of_the_suite(distribution: str) -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
