@@ -32,7 +32,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "any_body", "body", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept", "lane",
+        "any_body", "body", "closes", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept", "lane",
         "last_ns", "last_response_ns", "more", "parser", "planned_ns", "repeats", "request", "sent_ns", "size",
         "status", "surplus", "transport", "turn", "used", "want_body", "want_status", "write",
     )  # fmt: skip
@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         self.any_body = endpoint.expect.body is None and endpoint.expect.contains is None
         self.repeats = True
         self.sent_ns = self.planned_ns = self.first_ns = self.last_ns = self.last_response_ns = 0
-        self.used = False
+        self.used, self.closes = False, lane.pool.closes
         self.kept = self.keep = True
         self.status = 0
         self._forget_answer()
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
         if status < 200 and status != 101:
             return  # interim: the final answer is still to come
         self.status = status
-        self.keep = parser.should_keep_alive()
+        self.keep = parser.should_keep_alive() and not self.closes
         self.done = True
 
     # What the turn asks for

@@ -5,6 +5,7 @@ from bisect import bisect
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from .framing import asks_to_close
 from .nonce import MARK
 from .orders import Part
 
@@ -14,13 +15,14 @@ STRATA = 64
 class Asked:
     """A part of a mix in one turn. `known` is a right answer to it, whole in one piece; empty while there is none."""
 
-    __slots__ = ("expect", "known", "method", "request", "varies")
+    __slots__ = ("closes", "expect", "known", "method", "request", "varies")
 
     def __init__(self, part: Part) -> None:
         self.request = part.request
         self.expect = part.expect
         self.method = part.method
         self.varies = MARK in part.request
+        self.closes = asks_to_close(part.request)
         self.known = b""
 
     @property

@@ -49,3 +49,12 @@ def is_whole(data: bytes) -> bool:
     reader = HeadReader()
     reader.parser.feed_data(data)
     return reader.whole
+
+
+def asks_to_close(request: bytes) -> bool:
+    """Whether a request says that it is its connection's last (RFC 9112, 9.6): then nothing more may be sent on it,
+    even where the answer promises to keep it. uWSGI's router does, and closes."""
+    head, _, _ = request.lower().partition(b"\r\n\r\n")
+    headers = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    said = [value for name, _, value in headers if name == b"connection"]
+    return any(option.strip() == b"close" for value in said for option in value.split(b","))

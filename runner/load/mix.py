@@ -63,6 +63,7 @@ class MixConnection(UploadConnection):
 
     def _draw(self) -> None:
         asked = self.asked = self.turn.draws.draw()
+        self.closes = asked.closes
         if asked.varies:
             self.request, self.expect = with_nonce(asked)
         else:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from ...results.ledger import ErrorKind
 from .connection import Connection
+from .framing import asks_to_close
 from .head import HeadConnection
 from .limits import OUR_OWN_LIMITS, own_limit
 from .mix import MixConnection, MixHeadConnection
 from .nonce import MARK, NonceConnection, NonceHeadConnection
+from .once import asks_to_close, serving_once
 from .orders import Endpoint
 from .upload import LARGE_BYTES, NonceUploadConnection, UploadConnection
 from .websocket import WebSocketConnection
@@ -160,6 +162,7 @@ class Pool:
         self.endpoint = endpoint
         self.loop = loop
         self.connection_class = _connection_class(endpoint)
+        self.closes = asks_to_close(endpoint.request)
         self.turn: Turn
         self.lanes = [Lane(self) for _ in range(connections)]
 
@@ -194,6 +197,11 @@ def _connection_class(endpoint: Endpoint) -> Callable[[Lane], Connection]:
     """The plainest kind that can do it: nobody pays for what his requests do not need."""
     if endpoint.websocket is not None:
         return WebSocketConnection
+    kind = _kind_for(endpoint)
+    return serving_once(kind) if asks_to_close(endpoint) else kind
+
+
+def _kind_for(endpoint: Endpoint) -> type[Connection]:
     if endpoint.mix:
         return MixHeadConnection if any(part.method == "HEAD" for part in endpoint.mix) else MixConnection
     if endpoint.body or len(endpoint.request) > LARGE_BYTES:
