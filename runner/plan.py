@@ -22,7 +22,8 @@ from .targets.services import ServiceOptions
 # cores, plus waiting for the last.
 LAUNCH_S = 1.5
 LAUNCH_PER_TARGET_S = 0.3
-LAUNCH_PER_WORKER_S = 0.1
+LAUNCH_PER_WORKER_S = 0.15
+PROVE_S = 0.02  # a target, for each scenario: asked for all it owes, then timed alone
 STOP_S = 0.5  # a server that is asked to end
 CONNECT_S = 0.0003  # each connection, before the first turn's clock starts
 PIECE_S = 0.3  # connecting, and looking at processes before and after
@@ -107,8 +108,10 @@ class Plan:
     def launch_estimate_s(self, epoch: int = 1) -> float:
         """How long launching, proving and stopping an epoch's targets will take, before it was seen."""
         cores = len(self.cores.server) + len(self.cores.load)
-        work_s = sum(self._start_s(target) for target in self.targets_in(epoch))
-        return LAUNCH_S + work_s * 2 / max(cores, 2)
+        targets = self.targets_in(epoch)
+        work_s = sum(self._start_s(target) for target in targets)
+        proofs = len(targets) * len({piece.scenario.name for piece in self.pieces_in(epoch)})
+        return LAUNCH_S + work_s * 2 / max(cores, 2) + PROVE_S * proofs
 
     def piece_estimate_s(self, piece: Piece) -> float:
         """How long one piece of one epoch will take."""

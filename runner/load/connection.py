@@ -32,8 +32,8 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "any_body", "body", "closes", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept", "lane",
-        "last_ns", "last_response_ns", "more", "parser", "planned_ns", "repeats", "request", "sent_ns", "size",
+        "any_body", "body", "closes", "done", "expect", "feed", "first_ns", "head", "head_bytes", "keep", "kept",
+        "lane", "last_ns", "last_response_ns", "more", "parser", "planned_ns", "repeats", "request", "sent_ns", "size",
         "status", "surplus", "transport", "turn", "used", "want_body", "want_status", "write",
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from .head import HeadConnection
 from .limits import OUR_OWN_LIMITS, own_limit
 from .mix import MixConnection, MixHeadConnection
 from .nonce import MARK, NonceConnection, NonceHeadConnection
-from .once import asks_to_close, serving_once
 from .orders import Endpoint
 from .upload import LARGE_BYTES, NonceUploadConnection, UploadConnection
 from .websocket import WebSocketConnection
@@ -197,11 +196,6 @@ def _connection_class(endpoint: Endpoint) -> Callable[[Lane], Connection]:
     """The plainest kind that can do it: nobody pays for what his requests do not need."""
     if endpoint.websocket is not None:
         return WebSocketConnection
-    kind = _kind_for(endpoint)
-    return serving_once(kind) if asks_to_close(endpoint) else kind
-
-
-def _kind_for(endpoint: Endpoint) -> type[Connection]:
     if endpoint.mix:
         return MixHeadConnection if any(part.method == "HEAD" for part in endpoint.mix) else MixConnection
     if endpoint.body or len(endpoint.request) > LARGE_BYTES:

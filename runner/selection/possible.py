@@ -85,6 +85,9 @@ def cannot(piece: Piece, target: Target) -> NotPossible | None:
     if scenario.holding and setup.slots is not None and setup.slots < level.concurrency:
         held = f"{setup.slots:,} request{'' if setup.slots == 1 else 's'}"
         return NotPossible(target.name, scenario.name, f"{setup.name} holds {held} at once", level)
+    if scenario.holding and setup.connections is not None and setup.connections < level.concurrency:
+        why = f"{setup.name} takes {setup.connections:,} connections at once"
+        return NotPossible(target.name, scenario.name, why, level)
     if level.concurrency + SPARE_FILES > open_files():
         why = f"this system allows a process {open_files():,} open files (ulimit -Hn)"
         return NotPossible(target.name, scenario.name, why, level)

@@ -43,6 +43,11 @@ class Setup:
             case SlotRule.UNBOUNDED:
                 return None
 
+    @property
+    def connections(self) -> int | None:
+        """How many connections it takes at once; None: not fewer than it has slots."""
+        return None if self.kind.connections is None else self.workers * self.kind.connections
+
     def command(self, python: str, app: str, host: str, port: int | str) -> tuple[str, ...]:
         """The command line that starts `app` (``module:attr``, or ``module:factory()``) on this setup.
 

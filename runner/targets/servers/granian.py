@@ -6,7 +6,7 @@ from .kind import Kind, SlotRule
 # Granian stops accepting at so many connections per worker, kept ones included. By default its 1024 are divided among
 # the workers, so that a further one would take connections away; its documentation warns of that where connections are
 # kept, and advises a larger number.
-CONNECTIONS = ("--backpressure", "1024")
+CONNECTIONS = 1024
 
 
 def _granian(interface: Interface, summary: str, slot_rule: SlotRule) -> Kind:
@@ -19,7 +19,7 @@ def _granian(interface: Interface, summary: str, slot_rule: SlotRule) -> Kind:
         summary=summary,
         arguments=(
             *("-m", "granian", "--interface", interface.value, "--host", "{host}", "--port", "{port}"),
-            *("--workers", "{workers}", *CONNECTIONS),
+            *("--workers", "{workers}", "--backpressure", str(CONNECTIONS)),
             *(("--blocking-threads", "{threads}") if threaded else ()),
             *(("--loop", "uvloop") if coroutines else ()),
             *("--no-access-log", "--log-level", "warning", "{app}"),
@@ -27,6 +27,7 @@ def _granian(interface: Interface, summary: str, slot_rule: SlotRule) -> Kind:
         slot_rule=slot_rule,
         requires=("granian", *(("uvloop",) if coroutines else ())),
         install="granian[uvloop]" if coroutines else "granian",
+        connections=CONNECTIONS,
         threaded=threaded,
         default_threads=512 if threaded else 1,  # what Granian itself takes for one worker, shared out among several
         shares_threads=threaded,

@@ -38,6 +38,8 @@ class Kind:
     """The pip argument that brings them."""
     program: str = ""
     """The program to start, where it is not Python itself: it lies beside the interpreter."""
+    connections: int | None = None
+    """At so many each worker stops accepting, kept ones included; None: not before it is out of slots, or files."""
     threaded: bool = False
     """Whether its setups have a number of threads."""
     default_workers: int = 1

@@ -101,13 +101,13 @@ def test_right_answers_came_from_everybody_and_every_ledger_balances(
             assert ledger["ok"] > 0, result
 
 
-def test_beside_more_slow_clients_than_threads_nobody_else_is_answered(
+def test_beside_more_slow_clients_than_threads_the_others_wait_in_vain(
     finished: tuple[Path, dict[str, Any], dict[str, Any]],
 ) -> None:
     results = {(result["scenario"], result["app"]): result for result in finished[1]["results"]}
-    starved = results["slow-clients", "bare-wsgi"]["ledger"]
-    assert starved["ok"] == 0
-    assert starved["errors"]["timeout"] == starved["sent"] > 0
+    starved, served = (results["slow-clients", app]["ledger"] for app in ("bare-wsgi", "bare-asgi"))
+    assert starved["errors"]["timeout"] >= 4, "all connections, at least in the end"
+    assert sum(served["errors"].values()) == 0
 
 
 def test_an_open_websocket_costs_memory_and_a_start_costs_time(

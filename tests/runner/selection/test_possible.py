@@ -33,6 +33,17 @@ def test_who_has_too_few_slots_to_hold_so_many_is_left_out_at_that_level_alone()
     assert item.reason == "gunicorn-gthread-1x64 holds 64 requests at once"
 
 
+def test_who_stops_accepting_before_is_left_out_however_many_slots_it_has() -> None:
+    setups = ("granian-asgi", "granian-asgi-2", "uvicorn")
+    choice = chosen("held", apps=("bare-asgi",), setups=setups, concurrency=(1000, 2000, 3000))
+    assert [(item.target, item.level.concurrency) for item in choice.not_possible if item.level] == [
+        ("bare-asgi@granian-asgi", 2000),
+        ("bare-asgi@granian-asgi", 3000),
+        ("bare-asgi@granian-asgi-2", 3000),
+    ]
+    assert choice.not_possible[0].reason == "granian-asgi takes 1,024 connections at once"
+
+
 def test_a_scenario_that_was_named_and_nobody_can_do_is_refused_with_the_reason() -> None:
     with pytest.raises(UsageError, match="websocket, 16 connections: not possible: flask speaks WSGI") as caught:
         chosen("websocket", apps=("flask",), setups=("gunicorn-sync",))
