@@ -38,7 +38,7 @@ UPSTREAM_ITEMS: Final = (1, 2, 3)
 """What `/fan-out` asks the prices of, in this order; `/upstream` asks for the first."""
 UPSTREAM_TIMEOUT_S: Final = 10.0
 FAN_OUT_THREADS: Final = 64
-"""Under WSGI, threads of a process for calls that are made at once: more than its workers' threads need."""
+"""Under WSGI, threads of a process for calls that are made at once: for some twenty requests of three calls each."""
 UPLOAD_PIECE_BYTES: Final = 65_536
 """Under WSGI, so much of an upload is read at a time."""
 SERIAL: Final = "serial"

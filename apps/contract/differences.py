@@ -108,6 +108,17 @@ _WORKING = (
         "WSGI has nothing that happens after an answer",
     ),
     Difference(
+        "driver of the database",
+        "under WSGI sqlite3 in the request's own thread, or psycopg; under ASGI and RSGI aiosqlite, which hands each "
+        "statement to another thread, or asyncpg",
+        "what users of each take; on SQLite it weighs more than many a framework does, and docs/fairness.md says so",
+    ),
+    Difference(
+        "static files",
+        "the bare applications send them from memory; the frameworks look at the file and send validators",
+        "each framework's own way of serving files",
+    ),
+    Difference(
         "way to the database",
         "Django goes through its ORM, an order there being a transaction of several statements; the others send SQL "
         "through their driver, and PostgreSQL gets an order in one statement",

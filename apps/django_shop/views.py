@@ -156,7 +156,8 @@ def fan_out(request: HttpRequest) -> HttpResponse:
 @allow("POST")
 def upload(request: HttpRequest) -> HttpResponse:
     # A body sent in chunks has no length, and Django takes it for empty. Servers that say so mark its end themselves.
-    body = request.META["wsgi.input"] if request.META.get("wsgi.input_terminated") else request
+    in_chunks = not request.META.get("CONTENT_LENGTH") and request.META.get("wsgi.input_terminated")
+    body = request.META["wsgi.input"] if in_chunks else request
     size = checksum = 0
     while piece := body.read(UPLOAD_PIECE_BYTES):
         size += len(piece)

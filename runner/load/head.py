@@ -41,7 +41,8 @@ class HeadConnection(Connection):
         """Where no length is announced, the parser thinks that the connection's end will end a body; there is none."""
         super().on_message_complete()
         kept_by_default = self.parser.get_http_version() != "1.0"
-        self.keep = b"close" not in self.says and (kept_by_default or b"keep-alive" in self.says)
+        says_so = b"close" not in self.says and (kept_by_default or b"keep-alive" in self.says)
+        self.keep = says_so and not self.closes
 
     def on_body(self, piece: bytes) -> None:
         """A body where none may be."""

@@ -88,7 +88,8 @@ def cannot(piece: Piece, target: Target) -> NotPossible | None:
     if scenario.holding and setup.connections is not None and setup.connections < level.concurrency:
         why = f"{setup.name} takes {setup.connections:,} connections at once"
         return NotPossible(target.name, scenario.name, why, level)
-    if level.concurrency + SPARE_FILES > open_files():
+    slow = scenario.slow_clients.count if scenario.slow_clients else 0
+    if level.concurrency + slow + SPARE_FILES > open_files():
         why = f"this system allows a process {open_files():,} open files (ulimit -Hn)"
         return NotPossible(target.name, scenario.name, why, level)
     return None

@@ -19,7 +19,7 @@ from ...apps.contract import (
     tell,
 )
 from ...results.errors import TargetError, UsageError
-from ...scenarios.model import Message, Part, Scenario
+from ...scenarios.model import Message, Part, Request, Scenario
 from ..load.nonce import marked
 from ..load.orders import Expectation
 from .capability import why_not
@@ -186,14 +186,19 @@ def _echo_message(live: LiveTarget, path: str, message: Message) -> float:
 
 def _ask_rightly(live: LiveTarget, scenario: Scenario, part: Part, expect: Expectation) -> float:
     request = part.request
-    headers = {name: marked(value) for name, value in request.headers.items()}
-    content = marked(request.body).encode() if request.body else request.content
+    path, headers, content = marked_parts(request)
     timeout_s = max(scenario.load.timeout_s, TIMEOUT_S)  # all targets are asked at the same time
-    reply = _ask(live, marked(request.path), request.method, timeout_s, headers, content)
+    reply = _ask(live, path, request.method, timeout_s, headers, content)
     wrong = differs(reply, expect)
     if wrong:
         raise _wrong(live, f"{request.method} {request.path}: {wrong}")
     return reply.elapsed_ms / 1000
+
+
+def marked_parts(request: Request) -> tuple[str, dict[str, str], bytes]:
+    """A request's path, headers and body as they are sent once, with the mark where each request has its nonce."""
+    headers = {name: marked(value) for name, value in request.headers.items()}
+    return marked(request.path), headers, marked(request.body).encode() if request.body else request.content
 
 
 def differs(reply: Reply, expect: Expectation) -> str:

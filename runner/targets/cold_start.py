@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...results.errors import TargetError
 from ...scenarios.model import Request
 from ..load.orders import Expectation
-from .checking import differs
+from .checking import differs, marked_parts
 from .launch import LiveTarget, cpu_seconds
 
 POLL_S = 0.002  # a start takes hundreds of milliseconds
@@ -30,10 +30,13 @@ def first_answer(live: LiveTarget, request: Request, expect: Expectation, timeou
     another answer, or the time is up.
     """
     began = live.process.began
-    complaint = "did not listen on its port"
+    path, headers, content = marked_parts(request)
+    complaint = f"did not listen on its port within {timeout_s:g} s of its start"
     while (left_s := began + timeout_s - time.monotonic()) > 0:
         try:
-            reply = live.ask(request.path, request.method, left_s, request.headers, request.content)
+            reply = live.ask(path, request.method, left_s, headers, content)
+        except TimeoutError:
+            complaint = f"accepted a connection, and gave no answer within {timeout_s:g} s of its start"
         except (OSError, http.client.HTTPException):
             if not live.process.running:
                 raise live.failure(f"exited with code {live.process.exit_code()} before it answered") from None
@@ -46,6 +49,4 @@ def first_answer(live: LiveTarget, request: Request, expect: Expectation, timeou
             if reply.status < 500:
                 break
         time.sleep(POLL_S)
-    raise TargetError(
-        f"{live.name} {complaint} within {timeout_s:g} s of its start", f"its output is in {live.process.log}"
-    )
+    raise TargetError(f"{live.name} {complaint}", f"its output is in {live.process.log}")

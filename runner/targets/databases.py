@@ -125,7 +125,8 @@ class PostgresDatabases:
         self._keepers = []
 
     def _keeper(self, python: str, schemas: Sequence[str]) -> tuple[GuardedProcess, int]:
-        log = self._log_path("database")
+        # A log of its own for each: what one says in it must not be taken for another's word.
+        log = self._log_path(f"database-{len(self._keepers) + 1}" if self._keepers else "database")
         log_from = log.stat().st_size if log.exists() else 0
         keeper = GuardedProcess(
             [python, *KEEPER, *schemas], log, env=keeper_environment(self._url), grace_s=DROP_WITHIN_S

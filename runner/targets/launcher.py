@@ -84,6 +84,9 @@ class TargetLauncher:
                     proofs[index] = timed(live, proof, scenarios)
                 except TargetError as error:
                     proofs[index] = error
+        for live, proof in zip(targets, proofs, strict=True):
+            if isinstance(proof, TargetError):
+                live.process.stop()
         return proofs
 
     def start_alone(
@@ -136,8 +139,9 @@ class TargetLauncher:
                 await_ready(live, path, self._ready_timeout_s, self._deadline)
                 return live
             except TargetError as error:
+                # It would go on beside those that are measured, on their cores and the load's.
+                live.process.stop()
                 if attempt + 1 == PORT_ATTEMPTS or not port_was_taken(live):
                     return error
-                live.process.stop()
                 live = self._launch(live.target, free_ports(1)[0], epoch, hash_seed)
         raise AssertionError("the loop returns")

@@ -46,6 +46,19 @@ def test_nothing_follows_it_though_the_answer_promises_to_keep_the_connection(ra
         assert server.requests == report.ledger.sent
 
 
+def test_nor_does_anything_follow_a_head_that_asks_to_close() -> None:
+    def serve(visit: Visit) -> None:
+        if visit.request():
+            visit.send(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\n")
+
+    with LyingServer(serve) as server:
+        head = CLOSING.replace(b"GET", b"HEAD")
+        place = Endpoint("x", "127.0.0.1", server.port, head, Expectation(200), method="HEAD")
+        (report,) = carry_out(block(place, seconds=0.3, connections=2))
+        assert report.ledger.errors == {}
+        assert server.visits >= report.ledger.ok > 1
+
+
 def test_of_a_mix_only_the_part_that_says_so_ends_its_connection() -> None:
     def serve(visit: Visit) -> None:
         while request := visit.message():

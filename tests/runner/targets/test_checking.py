@@ -124,20 +124,21 @@ def test_every_kind_of_scenario_is_asked_and_timed(
     assert 0 < proof.service_s[name] < 5
 
 
-def test_a_wrong_answer_to_a_part_of_a_mix_is_found_out(launcher: TargetLauncher, lives: dict[str, LiveTarget]) -> None:
-    parts = [Part(request=Request(path="/json")), Part(request=Request(path="/json"), expect=Expect(text="absent"))]
-    mix = Scenario(name="mix", title="mix", mix=parts, load=Load(concurrency=[1]))
-    (outcome,) = launcher.prove([lives["bare-asgi"]], [mix])
-    assert isinstance(outcome, TargetError)
-    assert "the body lacks 'absent'" in outcome.message
-
-
 def test_what_a_target_cannot_do_is_not_asked_of_it(launcher: TargetLauncher, lives: dict[str, LiveTarget]) -> None:
     live = lives["bare-asgi"]
     without = frozenset({Feature.SHOP})
     mute = LiveTarget(replace(live.target, app=replace(live.target.app, features=without)), live.process, live.port)
     proof = proven(launcher, mute, built_in_scenario("json"), built_in_scenario("websocket"))
     assert set(proof.expectations) == {"json"}
+
+
+def test_a_wrong_answer_to_a_part_of_a_mix_is_found_out(launcher: TargetLauncher, lives: dict[str, LiveTarget]) -> None:
+    parts = [Part(request=Request(path="/json")), Part(request=Request(path="/json"), expect=Expect(text="absent"))]
+    mix = Scenario(name="mix", title="mix", mix=parts, load=Load(concurrency=[1]))
+    (outcome,) = launcher.prove([lives["bare-asgi"]], [mix])
+    assert isinstance(outcome, TargetError)
+    assert "the body lacks 'absent'" in outcome.message
+    assert not lives["bare-asgi"].process.running  # so this comes last of what asks it
 
 
 def test_the_default_suites_scenarios_need_no_services() -> None:

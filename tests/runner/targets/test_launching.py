@@ -129,6 +129,7 @@ def test_an_app_that_answers_wrongly_is_not_measured(launcher: TargetLauncher, t
     (proof,) = launcher.prove([live], [ROOT])
     assert isinstance(proof, TargetError)
     assert "GET /: expected status 200, got 404: ok" in proof.message
+    assert not live.process.running  # it would use the cores of those that are measured
 
 
 def test_a_missing_text_is_a_wrong_answer(launcher: TargetLauncher, tmp_path: Path) -> None:
