@@ -2,7 +2,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +22,9 @@ class Someone:
 
 
 @pytest.fixture
-def sampler() -> Iterator[ProcessSampler]:
+def sampler(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProcessSampler]:
+    # It gives way to everybody: beside other tests it would wait for its core without end.
+    monkeypatch.setattr("sgibench.runner.sampler.give_way", lambda: None)
     made = ProcessSampler(time.monotonic(), interval_s=0.02)
     yield made
     made.close()
@@ -52,12 +53,14 @@ def test_memory_is_that_of_all_the_processes(child: int) -> None:
     assert alone.uss_mib <= alone.memory_mib
 
 
-def test_the_sampler_gives_way_to_whoever_wants_its_core(sampler: ProcessSampler) -> None:
+def test_the_sampler_gives_way_to_whoever_wants_its_core() -> None:
     def policies() -> list[int]:
         return [os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()]
 
+    sampler = ProcessSampler(time.monotonic())
     assert eventually(lambda: os.SCHED_IDLE in policies())
     assert os.sched_getscheduler(0) == os.SCHED_OTHER, "and nobody else"
+    sampler.close()
 
 
 def test_a_process_that_is_gone_has_no_memory() -> None:
@@ -75,10 +78,13 @@ def test_rows_are_taken_while_something_is_watched_and_not_after(sampler: Proces
 
     assert eventually(three_rows_are_there)
     sampler.watch(())
-    time.sleep(0.1)
-    sampler.take()
-    time.sleep(0.1)
-    assert sampler.take()[0] == []
+
+    def rests() -> bool:
+        sampler.take()
+        time.sleep(0.1)
+        return sampler.take()[0] == []
+
+    assert eventually(rests)
     assert {row["target"] for row in rows} == {"someone"}
     assert all(isinstance(row["rss_mib"], float) and row["rss_mib"] > 30 for row in rows)
     assert all(row["threads"] == 1 and row["processes"] == 1 for row in rows)
@@ -86,7 +92,7 @@ def test_rows_are_taken_while_something_is_watched_and_not_after(sampler: Proces
 
 def test_a_mark_can_be_set_for_later(sampler: ProcessSampler, child: int) -> None:
     sampler.mark_later(Someone((child,)), "peak", 0.05)
-    time.sleep(0.3)
+    time.sleep(1)
     _, marks = sampler.take()
     assert [mark.label for mark in marks["someone"]] == ["peak"]
 
@@ -100,28 +106,32 @@ def test_a_mark_that_is_due_after_its_piece_is_over_is_dropped(sampler: ProcessS
 
 def test_a_target_that_dies_ends_its_rows_not_the_sampler(sampler: ProcessSampler, child: int) -> None:
     sampler.watch([Someone((2**22 - 1,), "dead"), Someone((child,), "alive")])
-    time.sleep(0.2)
-    rows, _ = sampler.take()
+    rows: list[dict[str, object]] = []
+
+    def three_rows_are_there() -> bool:
+        rows.extend(sampler.take()[0])
+        return len(rows) >= 3
+
+    assert eventually(three_rows_are_there)
     assert {row["target"] for row in rows} == {"alive"}
 
 
 def test_context_switches_of_every_thread_count() -> None:
-    def doze() -> None:
-        for _ in range(200):
-            time.sleep(0.0002)
-
-    def switches_of(thread_count: int) -> int:
-        before = context_switches([os.getpid()])
-        threads = [threading.Thread(target=doze) for _ in range(thread_count)]
-        for thread in threads:
-            thread.start()
-        time.sleep(0.02)
-        seen = context_switches([os.getpid()]) - before
-        for thread in threads:
-            thread.join()
-        return seen
-
-    assert switches_of(4) > 0
+    code = """
+import threading, time
+def doze():
+    while True:
+        time.sleep(0.001)
+threading.Thread(target=doze, daemon=True).start()
+print('up', flush=True)
+threading.Event().wait()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        before = context_switches([process.pid])
+        assert eventually(lambda: context_switches([process.pid]) > before), "though its first thread sleeps"
+        process.kill()
 
 
 def test_open_connections_are_counted_by_port() -> None:
