@@ -15,16 +15,19 @@ from .pieces import Piece
 SLOW_SHARE_MIN = 0.9  # of the slow clients
 
 
-def shuffled_turns(piece: Piece, lengths: Sequence[float], warmup_s: float, rng: random.Random) -> Iterator[TurnOrder]:
+def shuffled_turns(
+    piece: Piece, lengths: Sequence[float], warmups_s: Sequence[float], rng: random.Random
+) -> Iterator[TurnOrder]:
     """The turns of a piece: a warm-up each, then rounds in each of which every target has one, in random order.
 
-    `lengths` are the targets' turn lengths in seconds; all get the same number of rounds.
+    `lengths` are the targets' turn lengths in seconds, `warmups_s` how long each is warmed up (0: not at all); all get
+    the same number of rounds.
     """
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    if warmup_s:
-        for position, endpoint in enumerate(order):
-            yield TurnOrder(endpoint, warmup_s, round=-1, position=position, warmup=True)
+    for position, endpoint in enumerate(order):
+        if warmups_s[endpoint]:
+            yield TurnOrder(endpoint, warmups_s[endpoint], round=-1, position=position, warmup=True)
     for number in range(piece.rounds(fmean(lengths))):
         rng.shuffle(order)
         for position, endpoint in enumerate(order):

@@ -1,14 +1,18 @@
 """What a driver process has of the CLI: lines in, lines out, and a way from native threads to greenlets."""
 
+import contextlib
 import os
 import sys
 import threading
+import traceback
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
 import gevent.event
 
+from ...results.errors import BenchError
 from . import wire
 from .orders import Json, TurnOrder
 
@@ -60,6 +64,20 @@ class Output:
         """A turn has begun: told if it lasts long enough to be looked at."""
         if order.seconds >= SEEN_FROM_S:
             self.write({"event": "turn", "order": wire.encode_order(order)})
+
+
+@contextlib.contextmanager
+def last_words(out: Output) -> Iterator[None]:
+    """Around all that a driver does: what goes wrong is told the CLI where a user can mend it, else shown in full; and
+    that is the end of the process, whatever other threads do."""
+    try:
+        yield
+    except BenchError as error:
+        out.write({"event": "failed", "message": error.message, "hint": error.hint})
+        os._exit(1)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def read_stdin(mailbox: Mailbox) -> None:

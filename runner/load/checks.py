@@ -18,6 +18,12 @@ def judge(expect: Expectation, status: int, body: bytes) -> ErrorKind | None:
     return None
 
 
+def fault(expect: Expectation, status: int, body: bytes) -> str:
+    """One sentence on what is wrong with an answer that came in whole; empty where nothing is."""
+    kind = judge(expect, status, body)
+    return "" if kind is None else describe(kind, expect, status, body)
+
+
 def describe(kind: ErrorKind, expect: Expectation, status: int, body: bytes) -> str:
     """One sentence on a wrong answer, for the person who has to find the cause."""
     if kind is ErrorKind.STATUS:

@@ -15,10 +15,13 @@ class ClosedTurn(Turn):
     """All connections are busy until the time is up; each then rests after its last answer."""
 
     def begin(self) -> None:
-        """Send on every connection."""
+        """Send on every connection, or connect for a first request."""
         self.until_ns = self.end_ns
         for lane in self.pool.lanes:
-            if lane.connection is not None:
+            if self.pool.renews:
+                self.sent += 1
+                lane.owe(0)
+            elif lane.connection is not None:
                 self.sent += 1
                 lane.connection.send(monotonic_ns())
             elif not self._reopened(lane):

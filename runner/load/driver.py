@@ -12,13 +12,12 @@ import gc
 import signal
 import threading
 import time
-import traceback
 from typing import Any
 
-from ...results.errors import BenchError, LoadError
+from ...results.errors import LoadError
 from . import wire
 from .barrier import Barrier
-from .channel import ALIVE_EVERY_S, Mailbox, Output, read_stdin
+from .channel import ALIVE_EVERY_S, Mailbox, Output, last_words, read_stdin
 from .engine import Share
 from .fleet import Fleet
 from .locust_side import BLOCK_MESSAGE, REPORT_MESSAGE, LoadProcess
@@ -155,7 +154,7 @@ def main() -> None:
     os.dup2(2, 1)  # what any library prints must not get between our lines
     mailbox = Mailbox()
     threading.Thread(target=read_stdin, args=(mailbox,), name="stdin", daemon=True).start()
-    try:
+    with last_words(out):
         told = wire.load_line(mailbox.get()[1])
         pin(told["cores"])
         allow_many_files()
@@ -171,12 +170,6 @@ def main() -> None:
                 continue  # it has crossed with the report
             block = wire.decode_block(wire.load_line(line))
             out.write({"event": "report", "report": wire.encode_report(driver.carry_out(block))})
-    except BenchError as error:
-        out.write({"event": "failed", "message": error.message})
-        os._exit(1)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,12 @@ def new_nonce() -> bytes:
 def with_nonce(asked: Marked) -> tuple[bytes, Expectation]:
     """The next request, and what is right for it: with a new nonce wherever the mark is."""
     nonce = new_nonce()
-    expect = asked.expect
-    return asked.request.replace(MARK, nonce), Expectation(
+    return asked.request.replace(MARK, nonce), expecting(asked.expect, nonce)
+
+
+def expecting(expect: Expectation, nonce: bytes) -> Expectation:
+    """What is right for the request with this nonce."""
+    return Expectation(
         expect.status,
         expect.body and expect.body.replace(MARK, nonce),
         expect.contains and expect.contains.replace(MARK, nonce),

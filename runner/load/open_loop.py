@@ -35,7 +35,7 @@ class OpenTurn(Turn):
     """Sends when due on a connection that is free. What finds none is dropped and counted; nothing is caught up.
 
     A lane that could not connect takes a request too, which then is a connection error: a dead server must show as
-    errors, not as drops.
+    errors, not as drops. Where every request has a connection of its own, no lane is connected before one is due.
     """
 
     def __init__(self, rules: Rules, pool: Pool) -> None:
@@ -43,7 +43,7 @@ class OpenTurn(Turn):
         self.tally.scheduled = self._scheduled = 0
         # First in, first out, as servers accept: one that waits for the bytes of one connection at a time gets them.
         self._free: deque[Lane] = deque()
-        self._broken: deque[Lane] = deque()
+        self._shut: deque[Lane] = deque()
         self._plan = planned_instants(rules)
         self._next_ns: int | None = None
 
@@ -53,7 +53,7 @@ class OpenTurn(Turn):
             if lane.connection is not None:
                 self._free.append(lane)
             elif not self._reopened(lane):
-                self._broken.append(lane)
+                self._shut.append(lane)
         self._advance()
         self._tick()
 
@@ -66,7 +66,7 @@ class OpenTurn(Turn):
         if lane.owed:
             self._no_connection_error(lane)
             self._settled()
-        self._broken.append(lane)
+        self._shut.append(lane)
 
     def idle_lost(self, lane: Lane, connection: Connection) -> None:
         """A free connection was closed: open it again, if it ever served."""
@@ -76,7 +76,7 @@ class OpenTurn(Turn):
             lane.kept = False
             self._reopen(lane)
         else:
-            self._broken.append(lane)
+            self._shut.append(lane)
 
     def settle(self, lane: Lane, connection: Connection, kind: ErrorKind | None, now: int) -> None:
         """Count the outcome; the lane is free, or is opened again."""
@@ -108,7 +108,9 @@ class OpenTurn(Turn):
         return self.window_s
 
     def _reopen(self, lane: Lane) -> None:
-        if monotonic_ns() < self.end_ns:
+        if self.pool.renews:
+            self._shut.append(lane)
+        elif monotonic_ns() < self.end_ns:
             lane.open()
 
     def _advance(self) -> None:
@@ -137,7 +139,7 @@ class OpenTurn(Turn):
             planned_ns = self._next_ns
             self._advance()
             self._scheduled += 1
-            if not self._free and not self._broken:
+            if not self._free and not self._shut:
                 self.tally.dropped += 1
                 continue
             self.sent += 1
@@ -148,7 +150,7 @@ class OpenTurn(Turn):
                 connection.planned_ns = planned_ns
                 connection.send(now)
             else:
-                self._broken.popleft().owe(planned_ns)
+                self._shut.popleft().owe(planned_ns)
         self.tally.scheduled = self._scheduled
 
     def _end(self) -> None:

@@ -13,6 +13,7 @@ from .head import HeadConnection
 from .limits import OUR_OWN_LIMITS, own_limit
 from .mix import MixConnection, MixHeadConnection
 from .nonce import MARK, NonceConnection, NonceHeadConnection
+from .opening import Opening
 from .orders import Endpoint
 from .upload import LARGE_BYTES, NonceUploadConnection, UploadConnection
 from .websocket import WebSocketConnection
@@ -139,7 +140,7 @@ class Lane:
     async def _connect(self) -> None:
         endpoint = self.pool.endpoint
         try:
-            await self.pool.loop.create_connection(self._make, endpoint.host, endpoint.port)
+            await self.pool.opening.open(self._make, in_time=self.pool.turn.running)
         except OSError as error:
             if error.errno in OUR_OWN_LIMITS:
                 self.pool.loop.call_exception_handler({"message": "no connection", "exception": own_limit(error)})
@@ -153,7 +154,11 @@ class Lane:
 
 
 class Pool:
-    """All lanes to one endpoint. `turn` is the turn under way, or the last one."""
+    """All lanes to one endpoint. `turn` is the turn under way, or the last one.
+
+    `closes` says that the request is its connection's last; `renews`, that every request is, so that none finds a
+    connection that stands already.
+    """
 
     def __init__(self, endpoint: Endpoint, connections: int, loop: Loop) -> None:
         if endpoint.body and len(endpoint.request) + len(endpoint.body) <= LARGE_BYTES:
@@ -162,6 +167,8 @@ class Pool:
         self.loop = loop
         self.connection_class = _connection_class(endpoint)
         self.closes = asks_to_close(endpoint.request)
+        self.renews = all(asks_to_close(part.request) for part in endpoint.mix) if endpoint.mix else self.closes
+        self.opening = Opening(loop, endpoint.host, endpoint.port, connections)
         self.turn: Turn
         self.lanes = [Lane(self) for _ in range(connections)]
 
@@ -198,8 +205,9 @@ def _connection_class(endpoint: Endpoint) -> Callable[[Lane], Connection]:
         return WebSocketConnection
     if endpoint.mix:
         return MixHeadConnection if any(part.method == "HEAD" for part in endpoint.mix) else MixConnection
+    varies = MARK in endpoint.request
+    if endpoint.method == "HEAD":
+        return NonceHeadConnection if varies else HeadConnection
     if endpoint.body or len(endpoint.request) > LARGE_BYTES:
-        return NonceUploadConnection if MARK in endpoint.request else UploadConnection
-    if MARK in endpoint.request:
-        return NonceHeadConnection if endpoint.method == "HEAD" else NonceConnection
-    return HeadConnection if endpoint.method == "HEAD" else Connection
+        return NonceUploadConnection if varies else UploadConnection
+    return NonceConnection if varies else Connection

@@ -1,17 +1,15 @@
 """From a URL and options to the endpoint that the engine loads: address, prebuilt request, and the right answer."""
 
-import re
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from ...results.errors import UsageError
+from ...scenarios.headers import BREAKING, NAME, OF_THE_HANDSHAKE, first_of
 from .nonce import MARK, PLACEHOLDER, marked
 from .orders import Endpoint, Expectation, WebSocketTalk
-from .websocket_handshake import OURS
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 PROBE_S = 1.0
 MESSAGE = "sgibench"  # over a WebSocket, unless told otherwise
 
@@ -42,10 +40,12 @@ def endpoint_of(spec: RequestSpec) -> Endpoint:
     talk = _talk(spec, method) if url.scheme == "ws" else None
     if spec.message is not None and talk is None:
         raise UsageError("--message is for WebSockets", "give a ws:// URL, or --body TEXT for the body of a request")
-    if not TOKEN.fullmatch(method) or method == "CONNECT":
+    if not NAME.fullmatch(method) or method == "CONNECT":
         raise UsageError(f"{spec.method!r} is no method that can be sent", "for example --method POST")
     if not 100 <= spec.expect_status <= 599:
         raise UsageError(f"no final answer has status {spec.expect_status}", "for example --expect-status 200")
+    if method == "HEAD" and spec.body:
+        raise UsageError("--body does not go with --method HEAD: servers may refuse it", "leave one of them out")
     contains = marked(spec.expect_text).encode() if spec.expect_text else None
     request = _request_bytes(method, url, spec)
     if contains and MARK in contains and MARK not in request:
@@ -74,9 +74,9 @@ def _talk(spec: RequestSpec, method: str) -> WebSocketTalk:
                 f"{option} does not go with a ws:// URL: the right answer to a message is its echo",
                 "say what is sent with --message TEXT",
             )
-    ours = [name for name, _ in map(_header, spec.headers) if name.lower() in OURS]
+    ours = first_of((name for name, _ in map(_header, spec.headers)), OF_THE_HANDSHAKE)
     if ours:
-        raise UsageError(f"--header {ours[0]} belongs to the handshake, and comes by itself", "leave it out")
+        raise UsageError(f"--header {ours} belongs to the handshake, and comes by itself", "leave it out")
     message = MESSAGE if spec.message is None else spec.message
     return WebSocketTalk(marked(message).encode())
 
@@ -120,7 +120,7 @@ def _request_bytes(method: str, url: SplitResult, spec: RequestSpec) -> bytes:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
-    if not colon or not TOKEN.fullmatch(name) or re.search(r"[\r\n\0]", value):
+    if not colon or not NAME.fullmatch(name) or BREAKING.search(value):
         raise UsageError(f"--header {text!r} is not NAME: VALUE", "for example --header 'Accept: application/json'")
     return name, value
 

@@ -4,7 +4,6 @@ import contextlib
 import ipaddress
 import os
 import queue
-import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from ...results.errors import LoadError, UsageError
+from ..machine import SPARE_FILES, open_files
 from . import wire
 from .drivers import LoadDriver
 from .orders import Block, BlockReport, Json, TurnListener
@@ -25,7 +25,6 @@ SILENT_FOR_S = 30.0  # the driver says that it is alive every second
 GRACE_S = 3.0
 SHOWN_LINES = 8
 SHOWN_CHARACTERS = 200
-SPARE_FILES = 64
 DRIVER = (sys.executable, "-P", "-m", LoadDriver.ENGINE.module)
 PLAIN_DRIVER = (sys.executable, "-P", "-m", LoadDriver.LOCUST.module)
 STOP = b"stop"  # among the driver's lines, which end in a newline
@@ -219,10 +218,12 @@ def _check(block: Block, processes: int) -> None:
         )
     for endpoint in block.endpoints:
         _check_address(endpoint.host)
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        if endpoint.method == "HEAD" and endpoint.body:
+            raise UsageError(f"{endpoint.name}: a body does not go with HEAD", "leave one of them out")
+    files = open_files()
     slow = sum(endpoint.slow.count for endpoint in block.endpoints if endpoint.slow is not None)
-    wanted = block.arrival.connections * len(block.endpoints) + slow + SPARE_FILES
-    if files != resource.RLIM_INFINITY and wanted > files * processes:
+    wanted = block.arrival.connections * len(block.endpoints) + slow + SPARE_FILES * processes
+    if wanted > files * processes:
         raise UsageError(
             f"{wanted} connections are more than the {files} open files that this system allows a process",
             "use fewer connections, or raise the limit (ulimit -Hn)",

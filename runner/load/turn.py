@@ -15,6 +15,7 @@ from .watch import Watch
 
 SPIN_NS = 1_500_000  # no timer is finer than 1 ms, and uvloop's rounds down
 RESEND_WITHIN_NS = 20_000_000  # an end that crossed with a request is seen at once
+DEADLINES_TO_CONNECT = 10
 
 
 class Turn(ABC):
@@ -49,9 +50,12 @@ class Turn(ABC):
     # The stretches of a turn
 
     async def prepare(self) -> None:
-        """Open all connections, before the clock starts. One that cannot be opened keeps its reason."""
+        """Open all connections, before the clock starts. One that cannot be opened keeps its reason.
+
+        Where every request has a connection of its own, connecting belongs to it: then there is nothing to prepare.
+        """
         self.pool.begin(self)
-        if self._stopped:
+        if self._stopped or self.pool.renews:
             return
         shut = [lane for lane in self.pool.lanes if lane.connection is None]
         for lane in shut:
@@ -62,12 +66,20 @@ class Turn(ABC):
         if not shut:
             return
         self._all_connected = self.loop.create_future()
-        done, _ = await asyncio.wait([self._all_connected], timeout=self.rules.timeout_s)
-        self._all_connected = None
-        if not done:
+        if not await self._connect_all(self._all_connected):
             for lane in shut:
                 if lane.attempt is not None:
                     self.give_up(lane)
+        self._all_connected = None
+
+    async def _connect_all(self, all_connected: asyncio.Future[None]) -> bool:
+        """Wait until all connections stand, as long as within a deadline at least one more does; False if not."""
+        for _ in range(DEADLINES_TO_CONNECT):
+            before = self._connecting
+            done, _ = await asyncio.wait([all_connected], timeout=self.rules.timeout_s)
+            if done or self._connecting == before:
+                return bool(done)
+        return False
 
     async def run(self, start_ns: int = 0) -> None:
         """Load until the time is up and the end is settled. With `start_ns`, begin at that instant."""

@@ -14,8 +14,6 @@ HEAD_LIMIT_BYTES = 64 * 1024
 END = b"\r\n\r\n"
 STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-5][0-9][0-9])(?: [^\r\n]*)?")
 FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n]*?)[ \t]*")
-# What makes a request one for a WebSocket; nobody else may say it.
-OURS = ("upgrade", "connection", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions")
 
 
 class HandshakeError(ValueError):

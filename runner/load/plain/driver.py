@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import signal
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import gevent
 import locust
 from gevent import monkey
 
-from ....results.errors import BenchError, LoadError
+from ....results.errors import LoadError
 from .. import wire
-from ..channel import ALIVE_EVERY_S, Mailbox, Output, read_stdin
+from ..channel import ALIVE_EVERY_S, Mailbox, Output, last_words, read_stdin
 from ..orders import Block
 from ..processor import allow_many_files, pin
 from .endpoint_turn import EndpointPress
@@ -79,7 +78,7 @@ def main() -> None:
     mailbox = Mailbox()
     # A thread of the system's, not one of gevent's: code that never yields must not outlive the CLI.
     monkey.get_original("_thread", "start_new_thread")(read_stdin, (mailbox,))
-    try:
+    with last_words(out):
         told = wire.load_line(mailbox.get()[1])
         pin(told["cores"])
         allow_many_files()
@@ -89,12 +88,6 @@ def main() -> None:
         gc.freeze()
         out.write({"event": "ready", "locust": locust.__version__, **press.introduction()})
         Driver(mailbox, out, press).serve()
-    except BenchError as error:
-        out.write({"event": "failed", "message": error.message, "hint": error.hint})
-        os._exit(1)
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,15 @@
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
+from sgibench.results.errors import UsageError
 from sgibench.results.ledger import ErrorKind
 from sgibench.runner.load.nonce import MARK
 from sgibench.runner.load.orders import Expectation
+from sgibench.runner.load.request import RequestSpec, endpoint_of
+from sgibench.runner.load.session import LocustSession
+from sgibench.scenarios.model import Request
 
 from .load_cases import block, carry_out, endpoint, only_errors
 from .lying_server import LyingServer, Visit, always
@@ -30,6 +35,25 @@ def test_a_connection_that_stays_is_used_again_whatever_length_is_announced(head
         assert server.visits == 2
     assert report.ledger.ok > 4
     assert report.ledger.errors == {}
+
+
+def test_a_long_head_without_a_body_is_one_like_any_other() -> None:
+    with LyingServer(always(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")) as server:
+        plain = endpoint(server.port, ANY, "HEAD")
+        long = replace(plain, request=plain.request[:-2] + b"x-note: " + b"a" * 20_000 + b"\r\n\r\n")
+        (report,) = carry_out(block(long, connections=2))
+    assert report.ledger.ok > 4
+    assert report.ledger.errors == {}
+
+
+def test_a_body_does_not_go_with_it() -> None:
+    with pytest.raises(UsageError, match="--body does not go with --method HEAD"):
+        endpoint_of(RequestSpec("http://127.0.0.1:1/", method="head", body="x"))
+    with pytest.raises(ValidationError, match="a body does not go with HEAD"):
+        Request(path="/", method="HEAD", body_bytes=100_000)
+    with LocustSession() as session, pytest.raises(UsageError, match="a body does not go with HEAD"):
+        session.run(block(replace(endpoint(1, ANY, "HEAD"), body=b"x" * 100_000)))
+    assert Request(path="/", method="GET", body="x").content == b"x", "with GET it does, as search engines are asked"
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_what_became_of_them_comes_back_from_the_load_process() -> None:
 
 
 def test_more_than_the_system_s_open_files_are_refused_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sgibench.runner.load.session.resource.getrlimit", lambda _: (1000, 1000))
+    monkeypatch.setattr("sgibench.runner.load.session.open_files", lambda: 1000)
     with LocustSession() as session, pytest.raises(UsageError, match="more than the 1000 open files"):
         session.run(block(beside(free_port(), 1000)))
 
