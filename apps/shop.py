@@ -37,8 +37,9 @@ DEFAULT_EVENT_MS: Final = 0
 UPSTREAM_ITEMS: Final = (1, 2, 3)
 """What `/fan-out` asks the prices of, in this order; `/upstream` asks for the first."""
 UPSTREAM_TIMEOUT_S: Final = 10.0
-FAN_OUT_THREADS: Final = 64
-"""Under WSGI, threads of a process for calls that are made at once: for some twenty requests of three calls each."""
+FAN_OUT_THREADS: Final = 3 * 1000
+"""Under WSGI, threads of a process for calls that are made at once: one for each of the three calls of as many requests
+as a gevent worker takes. A pool starts them as they are needed, so that fewer requests have fewer."""
 UPLOAD_PIECE_BYTES: Final = 65_536
 """Under WSGI, so much of an upload is read at a time."""
 SERIAL: Final = "serial"

@@ -1,79 +1,18 @@
 """What is seen while measuring, as it is stored: turns, memory marks, problems, trials, and the run around them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from .histogram import Histogram
 from .ledger import Ledger
+from .problems import Problem as Problem
+from .problems import ProblemCode as ProblemCode
+from .problems import Severity as Severity
 
 SCHEMA_VERSION = 1
 USUAL_CONNECTIONS = 256  # of the open loop, where a scenario names no others
-
-
-class ProblemCode(StrEnum):
-    """Why a figure cannot be believed, or only with care."""
-
-    GENERATOR_LIMITED = "generator-limited"
-    OVERLOADED = "overloaded"
-    STALLED = "stalled"
-    STARVED = "starved"
-    UNSTEADY = "unsteady"
-    ERRORS = "errors"
-    LEDGER_UNBALANCED = "ledger-unbalanced"
-    IMPOSSIBLE = "impossible"
-    NOISY_MACHINE = "noisy-machine"
-    SERVER_DIED = "server-died"
-    WORKER_DIED = "worker-died"
-    WORKER_COUNT = "worker-count"
-    SHARED_CORE = "shared-core"
-    FEW_SAMPLES = "few-samples"
-    NOT_STARTED = "not-started"
-    WRONG_ANSWERS = "wrong-answers"
-    SKIPPED_WORK = "skipped-work"
-    LOAD_LOST = "load-lost"
-    REJECTED_MESSAGES = "rejected-messages"
-    UNCALIBRATED = "uncalibrated"
-    LOCUSTFILE = "locustfile"
-    PACED = "paced"
-    SLOW_CLIENTS = "slow-clients"
-    INTERRUPTED = "interrupted"
-
-
-class Severity(StrEnum):
-    """`invalid`: shown as invalid, and compared with nothing. `warning`: the figure stands, with this beside it."""
-
-    INVALID = "invalid"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, with its figures. `target` and `scenario` are empty where it concerns the whole run."""
-
-    code: ProblemCode
-    message: str
-    target: str = ""
-    scenario: str = ""
-    severity: Severity = Severity.INVALID
-
-    def to_dict(self) -> dict[str, str]:
-        """As JSON."""
-        return {
-            "code": self.code.value,
-            "target": self.target,
-            "scenario": self.scenario,
-            "message": self.message,
-            "severity": self.severity.value,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, str]) -> "Problem":
-        """The problem that `to_dict` wrote."""
-        return cls(
-            ProblemCode(data["code"]), data["message"], data["target"], data["scenario"], Severity(data["severity"])
-        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -100,8 +39,7 @@ class Turn:
     answer (open loop: it is the planned window). `target_cpu_s` is the CPU time of the target's whole process tree in
     it (None where it cannot be read), `load_cpu_s` what a load process used of its core, or waited for, and
     `load_wait_s` the part of that for which it waited. `reopened` counts kept-alive connections that had been closed
-    while idle.
-    """
+    while idle."""
 
     round: int
     position: int
@@ -134,10 +72,8 @@ class MemoryMark:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One target under one scenario at one level in one epoch.
-
-    `ceiling_rps` is what the load side can do at best at that level, as it was calibrated; None where it was not.
-    """
+    """One target under one scenario at one level in one epoch. `ceiling_rps` is what the load side can do at best at
+    that level, as it was calibrated; None where it was not."""
 
     epoch: int
     target: str
@@ -174,8 +110,7 @@ class TargetInfo:
     """What was measured: an app on a setup, and exactly how it was started.
 
     `slots` is how many requests it can hold in service at once, None for unbounded. `ours` tells the suite's own,
-    proven equivalent apps from a user's.
-    """
+    proven equivalent apps from a user's."""
 
     name: str
     app: str
@@ -206,8 +141,7 @@ class ScenarioInfo:
 
     With a `locustfile`, its users asked what they liked, and a level's concurrency is how many there were. `method`
     and `path` are those of the first request where a scenario mixes several. `note` is always shown beside: what else
-    was the case meanwhile. `needs` are the features that a target must have.
-    """
+    was the case meanwhile. `needs` are the features that a target must have."""
 
     name: str
     title: str
@@ -221,24 +155,29 @@ class ScenarioInfo:
     note: str = ""
     needs: tuple[str, ...] = ()
     slow_clients: int = 0  # beside the load, holding whatever a server gives them
+    holding: bool = False  # it is about what each request in flight, or each open connection, takes in memory
 
 
 @dataclass(frozen=True, slots=True)
 class GroupInfo:
-    """Targets that are compared with each other, and with no others: `baseline` is one of them.
-
-    With `slots`, each of them has so many requests in service, and what presses harder is no part of the comparison.
-    """
+    """Targets that are compared with each other, and with no others: `baseline` is one of them. With `slots`, each has
+    so many requests in service; what presses harder is not compared, nor the scenarios that it goes `without`."""
 
     name: str
     title: str
     baseline: str
     targets: tuple[str, ...]
     slots: int | None = None
+    without: tuple[str, ...] = ()  # runs from before groups could leave any out have none
 
-    def compares(self, level: Level) -> bool:
-        """Whether the group's targets are compared at this level."""
-        return self.slots is None or level.concurrency <= self.slots
+    def compares(self, scenario: str, level: Level) -> bool:
+        """Whether the group's targets are compared under this scenario, by name, at this level."""
+        return scenario not in self.without and (self.slots is None or level.concurrency <= self.slots)
+
+    def beside_slow_clients(self, scenarios: Iterable[ScenarioInfo]) -> "GroupInfo":
+        """The group as it compares: at equal slots, slow clients would take them."""
+        slow = [each.name for each in scenarios if each.slow_clients and self.slots is not None]
+        return replace(self, without=tuple(dict.fromkeys((*self.without, *slow))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +194,8 @@ class NotPossible:
 class Manifest:
     """All that is known of a run besides its trials. `status` is running, complete, interrupted, or failed.
 
-    `epochs` is how many there may be while the run goes on, and how many there were once it is over."""
+    `epochs` is how many there may be while the run goes on, and how many there were once it is over. `definitions` are
+    the scenarios by name as their TOML says them, without levels, words and defaults."""
 
     run_id: str
     suite: str
@@ -276,11 +216,13 @@ class Manifest:
     schema_version: int = SCHEMA_VERSION
     groups: tuple[GroupInfo, ...] = ()
     not_possible: tuple[NotPossible, ...] = ()
+    definitions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def compared(self) -> tuple[GroupInfo, ...]:
-        """The groups; a run without any is one, of all its targets."""
-        return self.groups or (GroupInfo("", "", self.baseline, tuple(target.name for target in self.targets)),)
+        """The groups as they compare; a run without any is one, of all its targets."""
+        whole = GroupInfo("", "", self.baseline, tuple(target.name for target in self.targets))
+        return tuple(group.beside_slow_clients(self.scenarios) for group in self.groups) or (whole,)
 
     @property
     def driver(self) -> str:

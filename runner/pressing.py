@@ -1,15 +1,16 @@
 """A piece under load: one block of turns for all its targets, and what came of it, target by target."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
 from ..results.records import MemoryMark, Problem, ProblemCode, ScenarioKind, Severity, Trial
+from .background_work import BackgroundWork
 from .endpoints import endpoint_for
 from .instruments import Instruments, LiveT
 from .load.orders import Arrival, Block, TurnOrder
-from .machine import Noise, open_files
+from .machine import SPARE_FILES, Noise, open_files
 from .pieces import Piece
 from .plan import Plan
 from .sampler import context_switches
@@ -19,7 +20,6 @@ from .upstream_work import UpstreamWork
 
 MARK_AT = 0.6  # of a turn: all requests are in flight by then
 MARK_FROM_S = 0.25
-SPARE_FILES = 128  # of a load process, besides its connections
 
 Proven = tuple[LiveT, Conformity]
 Idle = Mapping[str, MemoryMark | None]
@@ -53,11 +53,14 @@ class Press(Generic[LiveT]):
         self._sampler = instruments.sampler
         self._read_cpu = instruments.read_cpu
         self._started = instruments.started
+        self._clock = instruments.clock
+        self._sleep = instruments.sleep
         self._random = rng
         self._ceilings = ceilings
 
-    def on(self, piece: Piece, present: Sequence[Proven[LiveT]], idle: Idle, *, first: bool) -> Pressed:
-        """Measure a piece. Raises LoadError when the load side fails.
+    def on(self, piece: Piece, present: Sequence[Proven[LiveT]], idle: Idle, warm: Collection[str]) -> Pressed:
+        """Measure a piece. `warm` are the names of the targets that had load before. Raises LoadError when the load
+        side fails.
 
         Where the system allows fewer connections than all targets together would need, they take their turns in
         several blocks instead of one.
@@ -66,29 +69,32 @@ class Press(Generic[LiveT]):
         pressed = Pressed(Noise(0.0, 0.0))
         at_once = most_at_once(piece, self._plan.load_processes)
         for at in range(0, len(present), at_once):
-            self._block(piece, present[at : at + at_once], idle, pressed, first=first)
+            self._block(piece, present[at : at + at_once], idle, pressed, warm)
         pressed.noise = Noise.between(before, self._read_cpu())
         return pressed
 
     def _block(
-        self, piece: Piece, present: Sequence[Proven[LiveT]], idle: Idle, pressed: Pressed, *, first: bool
+        self, piece: Piece, present: Sequence[Proven[LiveT]], idle: Idle, pressed: Pressed, warm: Collection[str]
     ) -> None:
         lives = [live for live, _ in present]
-        block = self._ordered(piece, present, first=first)
+        block = self._ordered(piece, present, warm)
         switches = {live.name: context_switches(live.pids) for live in lives}
         self._sampler.take()
         self._sampler.watch(lives)
         work = UpstreamWork(piece.scenario, lives)
+        background = BackgroundWork(piece.scenario, lives, self._clock, self._sleep)
 
         def on_turn(order: TurnOrder) -> None:
             if not order.warmup and order.seconds >= MARK_FROM_S:
                 self._sampler.mark_later(lives[order.endpoint], "peak", order.seconds * MARK_AT)
 
         report = self._load.run(block, on_turn)
+        background.ended()
         self._sampler.watch(())
         rows, marks = self._sampler.take()
         pressed.samples += rows
         pressed.problems += noted(report, piece)
+        trials = []
         for index, live in enumerate(lives):
             peaks: Sequence[MemoryMark | None] = marks.get(live.name) or [self._sampler.mark(live, "peak")]
             trial = trial_of(report, index, self._epoch, live.name, piece, self._started, self._plan.load_processes)
@@ -100,7 +106,7 @@ class Press(Generic[LiveT]):
                 *slow_clients_lost(report, index, live.name, piece),
                 *work.skipped(live, report, index),
             )
-            pressed.trials.append(
+            trials.append(
                 replace(
                     trial,
                     memory=tuple(mark for mark in (idle.get(live.name), *peaks) if mark is not None),
@@ -109,16 +115,18 @@ class Press(Generic[LiveT]):
                     ceiling_rps=self._ceiling_rps(piece),
                 )
             )
+        pressed.trials += background.judged(trials, report)
 
-    def _ordered(self, piece: Piece, present: Sequence[Proven[LiveT]], *, first: bool) -> Block:
+    def _ordered(self, piece: Piece, present: Sequence[Proven[LiveT]], warm: Collection[str]) -> Block:
         name, level = piece.scenario.name, piece.level
         slots = {target.name: target.setup.slots for target in self._plan.targets}
         lengths = [piece.turn_s(proof.service_s.get(name, 0.0), slots[live.name]) for live, proof in present]
+        warmups = [piece.warmup_s(first=live.name not in warm) for live, _ in present]
         return Block(
             id=self._random.randrange(1, 2**31),
             endpoints=tuple(endpoint_for(piece.scenario, live, proof.expectations[name]) for live, proof in present),
             arrival=Arrival(level.concurrency, level.rate_rps, piece.scenario.load.poisson),
-            turns=tuple(shuffled_turns(piece, lengths, piece.warmup_s(first=first), self._random)),
+            turns=tuple(shuffled_turns(piece, lengths, warmups, self._random)),
             timeout_s=piece.scenario.load.timeout_s,
             seed=self._random.randrange(2**31),
         )

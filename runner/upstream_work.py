@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ..results.errors import TargetError
-from ..results.records import Problem, ProblemCode
+from ..results.records import Problem, ProblemCode, Severity
 from ..scenarios.model import Scenario
 from .load.orders import BlockReport
+from .targets.launch import UPSTREAM_VARIABLE
 
 
 class Caller(Protocol):
@@ -15,6 +16,10 @@ class Caller(Protocol):
     @property
     def name(self) -> str:
         """The target's name."""
+
+    @property
+    def own_services(self) -> frozenset[str]:
+        """The variables of the run's services that its own environment has."""
 
     def upstream_hits(self) -> int:
         """How often it has called the upstream so far. Raises TargetError when the upstream is lost."""
@@ -31,6 +36,13 @@ class UpstreamWork:
     def skipped(self, caller: Caller, report: BlockReport, index: int) -> Iterator[Problem]:
         """The problem where a target, the block's endpoint `index`, was asked more often than it asked the upstream."""
         if self._scenario.upstream is None:
+            return
+        if UPSTREAM_VARIABLE in caller.own_services:
+            message = (
+                f"{UPSTREAM_VARIABLE} is set in its environment: it calls an upstream of its own, so nothing checks "
+                "how often, and no target's answers are held to the latency of the run's upstream"
+            )
+            yield Problem(ProblemCode.UNCHECKED, message, caller.name, self._scenario.name, Severity.WARNING)
             return
         before, after = self._before[caller.name], _hits(caller)
         if before is None or after is None:

@@ -148,10 +148,11 @@ def _stories() -> str:
             story.name,
             story.feature.value,
             " → ".join(f"{step.exchange.name} {step.exchange.status}" for step in story.steps),
+            "" if story.after is None else str(story.after),
         ]
         for story in STORIES
     ]
-    return "## Stories\n\n" + _table(["story", "of", "steps"], rows)
+    return "## Stories\n\n" + _table(["story", "of", "steps", "what its item then has in the database"], rows)
 
 
 def _messages() -> str:

@@ -80,10 +80,10 @@ _EVERYWHERE = (
 
 _PAGES = (
     page("page", "/", home_page(SEEDS[:PAGE_SIZE])),
-    page("detail", "/items/1", detail_page(SEEDS[0])),
-    page("detail-escaped", "/items/4", detail_page(SEEDS[3])),
-    page("detail-plain", "/items/5", detail_page(SEEDS[4])),
-    page("detail-missing", f"/items/{NO_ITEM}", NOT_FOUND.encode(), 404),
+    page("detail-page", "/items/1", detail_page(SEEDS[0])),
+    page("detail-page-escaped", "/items/4", detail_page(SEEDS[3])),
+    page("detail-page-plain", "/items/5", detail_page(SEEDS[4])),
+    page("detail-page-missing", f"/items/{NO_ITEM}", NOT_FOUND.encode(), 404),
     Exchange(
         "stylesheet",
         "GET",
@@ -96,15 +96,15 @@ _PAGES = (
 )
 
 _READING = (
-    get("items", ITEMS, SEEDS[:PAGE_SIZE], feature=Feature.SHOP),
-    get("item-1", f"{ITEMS}/1", SEEDS[0], feature=Feature.SHOP),
-    get("item-2", f"{ITEMS}/2", SEEDS[1], feature=Feature.SHOP),
-    get("item-escaped", f"{ITEMS}/4", SEEDS[3], feature=Feature.SHOP),
-    get("item-plain", f"{ITEMS}/5", SEEDS[4], feature=Feature.SHOP),
-    get("item-missing", f"{ITEMS}/{NO_ITEM}", MISSING, 404, feature=Feature.SHOP),
+    get("list", ITEMS, SEEDS[:PAGE_SIZE], feature=Feature.SHOP),
+    get("detail", f"{ITEMS}/1", SEEDS[0], feature=Feature.SHOP),
+    get("detail-second", f"{ITEMS}/2", SEEDS[1], feature=Feature.SHOP),
+    get("detail-escaped", f"{ITEMS}/4", SEEDS[3], feature=Feature.SHOP),
+    get("detail-plain", f"{ITEMS}/5", SEEDS[4], feature=Feature.SHOP),
+    get("detail-missing", f"{ITEMS}/{NO_ITEM}", MISSING, 404, feature=Feature.SHOP),
     # POST, which is allowed too, is in another route of Starlette's and FastAPI's, whose routers name only the first.
-    get("item-beyond", f"{ITEMS}/{LARGEST + 1}", HasDetail(), 404, feature=Feature.SHOP),
-    _wrong_method("items-wrong-method", "DELETE", ITEMS, "GET", Feature.SHOP),
+    get("detail-beyond", f"{ITEMS}/{LARGEST + 1}", HasDetail(), 404, feature=Feature.SHOP),
+    _wrong_method("list-wrong-method", "DELETE", ITEMS, "GET", Feature.SHOP),
 )
 
 _WRITING = (

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol, Self, runtime_checkable
 
 from ..catalogue import Feature
+from ..database.books import Books
 
 
 class Normalisation(StrEnum):
@@ -88,6 +89,9 @@ class Story:
     name: str
     feature: Feature
     steps: tuple[Step, ...]
+    after: Books | None = None
+    """What the database then says of the item that the story made (its id was saved as `id`), as soon as its background
+    work is done; None where it makes none."""
 
 
 @dataclass(frozen=True, slots=True)

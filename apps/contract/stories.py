@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..catalogue import Feature
+from ..database.books import Books
 from ..shop import OUT_OF_STOCK
 from .building import get, post, stream
 from .checks import check
@@ -33,6 +34,8 @@ class Reply:
 
 
 Ask = Callable[[Exchange], Reply]
+Look = Callable[[int], Books | None]
+"""What the database says of an item; None where nobody can see it."""
 
 
 def _item(stock: int) -> dict[str, object]:
@@ -61,14 +64,20 @@ def _order_of(quantity: int) -> bytes:
 
 
 STORIES: Final = (
-    Story("create-then-read", Feature.SHOP, (_create(5), _read(5))),
+    Story("create-then-read", Feature.SHOP, (_create(5), _read(5)), Books(stock=5)),
     Story(
-        "order-then-stock-falls", Feature.SHOP, (_create(5), _order(2), _read(3, TAKEN_S), _order(3), _read(0, TAKEN_S))
+        "order-then-stock-falls",
+        Feature.SHOP,
+        (_create(5), _order(2), _read(3, TAKEN_S), _order(3), _read(0, TAKEN_S)),
+        Books(stock=0, done=2, taken=5),
     ),
-    Story("order-more-than-there-is", Feature.SHOP, (_create(2), _refused(3), _read(2))),
+    Story("order-more-than-there-is", Feature.SHOP, (_create(2), _refused(3), _read(2)), Books(stock=2)),
     # What was reserved is gone for others at once, whether or not it was taken yet; and it is taken once.
     Story(
-        "order-the-last-one-twice", Feature.SHOP, (_create(1), _order(1), _refused(1), _read(0, TAKEN_S), _refused(1))
+        "order-the-last-one-twice",
+        Feature.SHOP,
+        (_create(1), _order(1), _refused(1), _read(0, TAKEN_S), _refused(1)),
+        Books(stock=0, done=1, taken=1),
     ),
     Story(
         "events-one-by-one",
@@ -85,8 +94,9 @@ def stories_for(features: Collection[Feature]) -> tuple[Story, ...]:
     return tuple(story for story in STORIES if story.feature in features)
 
 
-def tell(story: Story, ask: Ask) -> str | None:
-    """Carry out a story: one sentence on the first answer that is wrong, or None where all are right."""
+def tell(story: Story, ask: Ask, look: Look = lambda _item_id: None) -> str | None:
+    """Carry out a story: one sentence on the first answer that is wrong, or on what the database then holds, or None
+    where all is right. Raises what `ask` and `look` raise."""
     saved: dict[str, str] = {}
     for step in story.steps:
         exchange = step.exchange.filled(saved)
@@ -102,6 +112,15 @@ def tell(story: Story, ask: Ask) -> str | None:
         if step.saves:
             answer = json.loads(reply.body)
             saved |= {name: str(answer[key]) for name, key in step.saves.items()}
+    return None if story.after is None else _wrong_after(story.name, story.after, lambda: look(int(saved["id"])))
+
+
+def _wrong_after(name: str, expected: Books, look: Callable[[], Books | None]) -> str | None:
+    deadline = time.monotonic() + TAKEN_S
+    while (found := look()) not in (expected, None):
+        if time.monotonic() >= deadline:
+            return f"{name}: of its item the database has {found}, not {expected}"
+        time.sleep(PAUSE_S)
     return None
 
 

@@ -19,6 +19,7 @@ from typing import Final, LiteralString
 import psycopg
 from psycopg import sql
 
+from .postgresql import drop_schema
 from .schema import in_schema, prepare
 
 OURS: Final = re.compile(r"sgibench_(\d{10})_[0-9a-f]+_\d+")
@@ -36,7 +37,7 @@ FREE_CONNECTIONS: Final[LiteralString] = """
 def drop(connection: "psycopg.Connection[tuple[str]]", schemas: Sequence[str]) -> None:
     """Drop these schemas, one at a time: together they could need more locks than the server has."""
     for schema in schemas:
-        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+        drop_schema(connection, schema)
 
 
 def left_behind(connection: "psycopg.Connection[tuple[str]]") -> list[str]:

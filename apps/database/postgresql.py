@@ -4,10 +4,13 @@ An order is one statement, which PostgreSQL carries out as a whole: the row of t
 in one go, and two orders for the same item wait for each other.
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import DatabaseError
 from .seeds import SEEDS
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 LIST: Final = "SELECT id, name, price, description, stock FROM items ORDER BY id LIMIT $1"
 FIND: Final = "SELECT id, name, price, description, stock FROM items WHERE id = $1"
@@ -82,6 +85,13 @@ def drop(url: str, schema: str) -> None:
         raise lacking(error) from error
     try:
         with connect(url) as connection:
-            connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+            drop_schema(connection, schema)
     except Error as error:
         raise DatabaseError(f"the schema {schema} cannot be removed from PostgreSQL: {error}") from error
+
+
+def drop_schema(connection: "Connection[Any]", schema: str) -> None:
+    """Remove a schema, with all that is in it, over a connection that is there. Raises psycopg.Error."""
+    from psycopg import sql
+
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))

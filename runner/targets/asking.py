@@ -22,7 +22,8 @@ def ask(
     connection = http.client.HTTPConnection(*address, timeout=timeout_s)
     try:
         started = time.perf_counter()
-        connection.request(method, path, body or None, {**(headers or {}), "Connection": "close"})
+        own = {name: value.encode() for name, value in (headers or {}).items() if name.lower() != "connection"}
+        connection.request(method, path, body or None, {**own, "Connection": "close"})
         response = connection.getresponse()
         pieces = [response.read1(PIECE_BYTES)]
         first_ms = (time.perf_counter() - started) * 1000

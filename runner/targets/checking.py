@@ -19,12 +19,14 @@ from ...apps.contract import (
     tell,
 )
 from ...results.errors import TargetError, UsageError
-from ...scenarios.model import Message, Part, Request, Scenario
-from ..load.nonce import marked
+from ...scenarios.model import Part, Request, Scenario
+from ..load.checks import fault
+from ..load.nonce import MARK, marked, new_nonce
 from ..load.orders import Expectation
 from .capability import why_not
 from .launch import HOST, LiveTarget
 from .needs import needs_of, required_by
+from .requests import head_bytes, once, talk_of
 from .websocket_probe import echo
 
 REPEATS = 5
@@ -102,7 +104,7 @@ def prove_contract(live: LiveTarget, needed: Iterable[Feature]) -> dict[str, byt
         _prove_story(live, story)
     if Feature.WEBSOCKET in features:
         drops_empty = live.target.setup.kind.drops_empty_messages
-        _prove_echo(live, ECHO_PATH, [message for message in MESSAGES if message or not drops_empty])
+        _prove_echo(live, Request(path=ECHO_PATH), [message for message in MESSAGES if message or not drops_empty])
     return bodies
 
 
@@ -126,7 +128,7 @@ def _prove_exchange(live: LiveTarget, exchange: Exchange) -> bytes:
 
 
 def _prove_story(live: LiveTarget, story: Story) -> None:
-    wrong = tell(story, lambda exchange: _ask_exchange(live, exchange))
+    wrong = tell(story, lambda exchange: _ask_exchange(live, exchange), live.books)
     if wrong is not None:
         raise _wrong(live, wrong)
 
@@ -135,11 +137,15 @@ def _ask_exchange(live: LiveTarget, exchange: Exchange) -> Reply:
     return _ask(live, exchange.target, exchange.method, TIMEOUT_S, exchange.request_headers, exchange.request_body)
 
 
-def _prove_echo(live: LiveTarget, path: str, messages: Sequence[str | bytes]) -> float:
-    """Have messages echoed, one after the other: the seconds that each took. Raises TargetError."""
+def _prove_echo(
+    live: LiveTarget, asking: Request, messages: Sequence[str | bytes], timeout_s: float = TIMEOUT_S
+) -> float:
+    """Have messages echoed, one after the other: the seconds that each took. `asking` is what asks for the upgrade, as
+    the load will. Raises TargetError."""
+    path, handshake = asking.path, head_bytes(asking, live.port).replace(MARK, new_nonce())
     began = time.perf_counter()
     try:
-        answers = echo(HOST, live.port, path, messages, TIMEOUT_S)
+        answers = echo((HOST, live.port), handshake, messages, timeout_s)
     except (OSError, ValueError) as error:
         raise live.failure(f"broke off its WebSocket at {path} ({error!r})") from error
     took_s = (time.perf_counter() - began) / len(messages)
@@ -170,7 +176,8 @@ def _ask_all(live: LiveTarget, scenario: Scenario, expectations: Sequence[Expect
     Raises TargetError when an answer is wrong.
     """
     if scenario.message is not None:
-        return _echo_message(live, scenario.parts[0].request.path, scenario.message)
+        talk = talk_of(scenario.message)
+        return _echo_message(live, scenario, talk.message, text=talk.text)
     asked = [
         (part.weight, _ask_rightly(live, scenario, part, expect))
         for part, expect in zip(scenario.parts, expectations, strict=True)
@@ -179,38 +186,24 @@ def _ask_all(live: LiveTarget, scenario: Scenario, expectations: Sequence[Expect
     return sum(weight * seconds for weight, seconds in asked) / max(sum(weight for weight, _ in asked), 1)
 
 
-def _echo_message(live: LiveTarget, path: str, message: Message) -> float:
-    sent = message.content if message.text is None else marked(message.text)
-    return _prove_echo(live, path, [sent] * MESSAGE_REPEATS)
+def _echo_message(live: LiveTarget, scenario: Scenario, message: bytes, *, text: bool) -> float:
+    """Each message with a nonce of its own, where the scenario has the placeholder."""
+    said = [message.replace(MARK, new_nonce()) for _ in range(MESSAGE_REPEATS)]
+    messages = [each.decode() if text else each for each in said]
+    return _prove_echo(live, scenario.parts[0].request, messages, _patience_s(scenario))
 
 
 def _ask_rightly(live: LiveTarget, scenario: Scenario, part: Part, expect: Expectation) -> float:
-    request = part.request
-    path, headers, content = marked_parts(request)
-    timeout_s = max(scenario.load.timeout_s, TIMEOUT_S)  # all targets are asked at the same time
-    reply = _ask(live, path, request.method, timeout_s, headers, content)
-    wrong = differs(reply, expect)
+    request, asked = part.request, once(part.request, live.port, expect)
+    reply = _ask(live, asked.path, request.method, _patience_s(scenario), asked.headers, asked.body)
+    wrong = fault(asked.expect, reply.status, reply.body)
     if wrong:
         raise _wrong(live, f"{request.method} {request.path}: {wrong}")
     return reply.elapsed_ms / 1000
 
 
-def marked_parts(request: Request) -> tuple[str, dict[str, str], bytes]:
-    """A request's path, headers and body as they are sent once, with the mark where each request has its nonce."""
-    headers = {name: marked(value) for name, value in request.headers.items()}
-    return marked(request.path), headers, marked(request.body).encode() if request.body else request.content
-
-
-def differs(reply: Reply, expect: Expectation) -> str:
-    """How an answer differs from what is expected; empty where it does not."""
-    if reply.status != expect.status:
-        excerpt = reply.body[:120].decode(errors="replace").strip()
-        return f"expected status {expect.status}, got {reply.status}" + (f": {excerpt}" if excerpt else "")
-    if expect.body is not None and reply.body != expect.body:
-        return "the body is not the same each time"
-    if expect.contains is not None and expect.contains not in reply.body:
-        return f"the body lacks {expect.contains.decode(errors='replace')!r}"
-    return ""
+def _patience_s(scenario: Scenario) -> float:
+    return max(scenario.load.timeout_s, TIMEOUT_S)  # all targets are asked at the same time
 
 
 def _ask(live: LiveTarget, path: str, method: str, timeout_s: float, headers: Mapping[str, str], body: bytes) -> Reply:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from ...results.errors import TargetError
 from ...scenarios.model import Request
+from ..load.checks import fault
 from ..load.orders import Expectation
-from .checking import differs, marked_parts
 from .launch import LiveTarget, cpu_seconds
+from .requests import once
 
 POLL_S = 0.002  # a start takes hundreds of milliseconds
 
@@ -30,11 +31,11 @@ def first_answer(live: LiveTarget, request: Request, expect: Expectation, timeou
     another answer, or the time is up.
     """
     began = live.process.began
-    path, headers, content = marked_parts(request)
+    asked = once(request, live.port, expect)
     complaint = f"did not listen on its port within {timeout_s:g} s of its start"
     while (left_s := began + timeout_s - time.monotonic()) > 0:
         try:
-            reply = live.ask(path, request.method, left_s, headers, content)
+            reply = live.ask(asked.path, request.method, left_s, asked.headers, asked.body)
         except TimeoutError:
             complaint = f"accepted a connection, and gave no answer within {timeout_s:g} s of its start"
         except (OSError, http.client.HTTPException):
@@ -42,7 +43,7 @@ def first_answer(live: LiveTarget, request: Request, expect: Expectation, timeou
                 raise live.failure(f"exited with code {live.process.exit_code()} before it answered") from None
         else:
             elapsed_s = time.monotonic() - began
-            wrong = differs(reply, expect)
+            wrong = fault(asked.expect, reply.status, reply.body)
             if not wrong:
                 return Start(began, elapsed_s, cpu_seconds(process.pid for process in live.process.tree()))
             complaint = f"gave no right answer ({wrong})"

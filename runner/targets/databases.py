@@ -1,5 +1,6 @@
 """A database for every launch of every target, all alike: files copied from one, or schemas in PostgreSQL."""
 
+import math
 import secrets
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ from .interpreters import interpreter, with_root
 from .launch import Target, reason_in
 from .process import GuardedProcess
 
-CONNECTIONS = 16  # of a target, shared by its processes
+CONNECTIONS = 16  # of a target, shared by its processes; more where they cannot share them equally
 KEEPER = ("-m", "apps.database.keeper")
 LOOK_WITHIN_S = 30.0
 READY_WITHIN_S = 60.0
@@ -27,8 +28,20 @@ ASYNC_DRIVERS = ("asyncpg",)
 
 
 def pool_size(workers: int) -> int:
-    """The connections that each process of a target may open, so that targets have equally many."""
-    return max(1, CONNECTIONS // workers)
+    """The connections that each process of a target may open, so that a target has 16 in all, or the next number that
+    its processes can share: with 3 of them 18, with 9 also 18."""
+    return math.ceil(CONNECTIONS / workers)
+
+
+def connections_of(target: Target) -> int:
+    """How many connections all processes of a target may open together."""
+    return target.setup.workers * pool_size(target.setup.workers)
+
+
+def connections_told(targets: Iterable[Target]) -> str:
+    """How many each target may open, in words."""
+    more = [f"{target.name} {count}" for target in targets if (count := connections_of(target)) != CONNECTIONS]
+    return f"up to {CONNECTIONS} for each target" + (f", but {', '.join(more)}" if more else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +160,7 @@ def look_at(url: str, targets: Sequence[Target]) -> str:
         theirs = [target for target in targets if target.python == python]
         check_drivers(python, theirs)
         free, version = _look(url, python)
-    needed = sum(target.setup.workers * pool_size(target.setup.workers) for target in targets)
+    needed = sum(map(connections_of, targets))
     if needed > free:
         raise UsageError(
             f"the database has {free} connections free, and {len(targets)} targets may open {needed}",

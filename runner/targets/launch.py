@@ -16,6 +16,7 @@ import psutil
 
 from ...apps.catalogue import Feature
 from ...apps.contract import Reply
+from ...apps.database.books import Books
 from ...results.errors import TargetError
 from ...results.records import ProblemCode
 from .asking import ask
@@ -31,7 +32,8 @@ LAST_LOOK_S = 0.5
 SETTLE_TIMEOUT_S = 4.0
 SETTLED_CPU_SHARE = 0.05
 PORT_ATTEMPTS = 3
-OF_SERVICES = ("DATABASE_URL", "DATABASE_POOL_SIZE", "UPSTREAM_URL")
+DATABASE_VARIABLE, UPSTREAM_VARIABLE = "DATABASE_URL", "UPSTREAM_URL"
+OF_SERVICES = (DATABASE_VARIABLE, "DATABASE_POOL_SIZE", UPSTREAM_VARIABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,25 @@ class Target:
         return f"{self.app.name}@{self.setup.name}{self.label}"
 
 
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Who knows what a launch has done besides answering: how often it called the upstream so far, and what its
+    database, where it was given one, says of its orders. Both raise TargetError where they are lost."""
+
+    upstream_hits: Callable[[], int] = lambda: 0
+    books: Callable[[int | None], Books | None] = lambda _item_id: None
+
+
 class LiveTarget:
     """A launched target: its process tree, where it listens, and what is known of it."""
 
-    def __init__(
-        self, target: Target, process: GuardedProcess, port: int, upstream_hits: Callable[[], int] = lambda: 0
-    ) -> None:
-        """Take charge of a tree that was just started. `upstream_hits`: how often it has called the upstream so far."""
+    def __init__(self, target: Target, process: GuardedProcess, port: int, witnesses: Witnesses | None = None) -> None:
+        """Take charge of a tree that was just started. `witnesses` know what it did besides answering."""
         self.target = target
         self.process = process
         self.port = port
-        self._upstream_hits = upstream_hits
+        self._witnesses = witnesses or Witnesses()
+        self.own_services = own_services(os.environ, target)
         self.pids: tuple[int, ...] = ()
         self._served: set[int] = set()
 
@@ -83,6 +93,11 @@ class LiveTarget:
     def name(self) -> str:
         """The target's name."""
         return self.target.name
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is an app of the suite."""
+        return self.target.app.ours
 
     def refresh(self) -> None:
         """Look again which processes belong to the tree: an app may start helpers when it is first asked."""
@@ -102,7 +117,14 @@ class LiveTarget:
 
     def upstream_hits(self) -> int:
         """How often it has called the upstream so far. Raises TargetError when the upstream is lost."""
-        return self._upstream_hits()
+        return self._witnesses.upstream_hits()
+
+    def books(self, item_id: int | None = None) -> Books | None:
+        """What its database says of its orders, all or those of one item; None where that database is not ours.
+
+        Raises TargetError when it cannot be read.
+        """
+        return None if DATABASE_VARIABLE in self.own_services else self._witnesses.books(item_id)
 
     def serving_processes(self) -> list[int]:
         """The processes that serve, without a master that only supervises them, or a router that only passes on."""
@@ -148,7 +170,7 @@ def launch(
     hash_seed: int,
     cores: Iterable[int] = (),
     given: Mapping[str, str] | None = None,
-    upstream_hits: Callable[[], int] = lambda: 0,
+    witnesses: Witnesses | None = None,
 ) -> LiveTarget:
     """Start a target and return at once, so that several start side by side; `await_ready` tells how it went.
 
@@ -159,7 +181,7 @@ def launch(
     process = GuardedProcess(
         command, log, cwd=target.app.root, env=env, cores=cores, stop_signal=target.setup.kind.stop_signal
     )
-    return LiveTarget(target, process, port, upstream_hits)
+    return LiveTarget(target, process, port, witnesses)
 
 
 def target_environment(
@@ -179,6 +201,11 @@ def target_environment(
         "PYTHONHASHSEED": str(hash_seed),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def own_services(env: Mapping[str, str], target: Target) -> frozenset[str]:
+    """The services' variables that a user's app finds in its own environment: what it does there is not seen."""
+    return frozenset() if target.app.ours else frozenset(OF_SERVICES) & env.keys()
 
 
 def free_ports(count: int) -> list[int]:

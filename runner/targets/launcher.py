@@ -15,6 +15,7 @@ from .launch import (
     READY_TIMEOUT_S,
     LiveTarget,
     Target,
+    Witnesses,
     await_ready,
     free_ports,
     launch,
@@ -76,8 +77,7 @@ class TargetLauncher:
             except TargetError as error:
                 return error
 
-        with ThreadPoolExecutor(max(len(targets), 1)) as pool:
-            proofs = list(pool.map(attempt, targets))
+        proofs = _side_by_side(attempt, targets)
         for index, (live, proof) in enumerate(zip(targets, proofs, strict=True)):
             if isinstance(proof, Conformity):
                 try:
@@ -93,9 +93,11 @@ class TargetLauncher:
         self, target: Target, epoch: int, hash_seed: int, scenario: Scenario, expect: Expectation
     ) -> Start | TargetError:
         """Start one more of a target that runs already, on the servers' cores alone, until its first right answer; and
-        end it. It has the database of the one that runs."""
+        end it. It has the database of the one that runs, and a log of its own, which holds the last of such starts."""
+        log = self._log_path(f"e{epoch:03d}-{target.name}-alone")
         for attempt in range(PORT_ATTEMPTS):
-            live = self._launch(target, free_ports(1)[0], epoch, hash_seed, self._server_cores)
+            log.unlink(missing_ok=True)
+            live = self._launch(target, free_ports(1)[0], epoch, hash_seed, self._server_cores, log)
             try:
                 return first_answer(live, scenario.parts[0].request, expect, scenario.load.timeout_s)
             except TargetError as error:
@@ -116,17 +118,25 @@ class TargetLauncher:
         self._services.release()
 
     def _launch(
-        self, target: Target, port: int, epoch: int, hash_seed: int, cores: Sequence[int] | None = None
+        self,
+        target: Target,
+        port: int,
+        epoch: int,
+        hash_seed: int,
+        cores: Sequence[int] | None = None,
+        log: Path | None = None,
     ) -> LiveTarget:
-        log = self._log_path(f"e{epoch:03d}-{target.name}")
         live = launch(
             target,
-            log,
+            log or self._log_path(f"e{epoch:03d}-{target.name}"),
             port,
             hash_seed=hash_seed,
             cores=self._start_cores if cores is None else cores,
             given=self._services.environment(target, epoch),
-            upstream_hits=lambda: self._services.hits(target, epoch),
+            witnesses=Witnesses(
+                lambda: self._services.hits(target, epoch),
+                lambda item_id: self._services.books(target, epoch, item_id),
+            ),
         )
         self._started.append(live)
         return live
@@ -145,3 +155,19 @@ class TargetLauncher:
                     return error
                 live = self._launch(live.target, free_ports(1)[0], epoch, hash_seed)
         raise AssertionError("the loop returns")
+
+
+def _side_by_side(
+    attempt: Callable[[LiveTarget], Conformity | TargetError], targets: Sequence[LiveTarget]
+) -> list[Conformity | TargetError]:
+    """What comes of the attempt at each target, in threads. Whoever interrupts does not wait for a silent target: all
+    are told to end, and with their sockets the threads that ask them."""
+    pool = ThreadPoolExecutor(max(len(targets), 1), thread_name_prefix="prove")
+    try:
+        return list(pool.map(attempt, targets))
+    except BaseException:
+        for live in targets:
+            live.process.request_stop()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

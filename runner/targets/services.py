@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Self
 
 from ...apps.catalogue import Feature
+from ...apps.database.books import Books
 from ...results.errors import TargetError
+from .bookkeeping import read_books
 from .databases import (
     Databases,
     Launch,
@@ -164,6 +166,14 @@ class Services:
     def hits(self, target: Target, epoch: int) -> int:
         """How often this launch has called the upstream so far; 0 where there is none. Raises TargetError."""
         return self._upstream.hits(self._launches[target.name, epoch][0]) if self._upstream else 0
+
+    def books(self, target: Target, epoch: int, item_id: int | None = None) -> Books | None:
+        """What this launch's database says of its orders, all of them or those of one item; None where it has none.
+
+        Raises TargetError when that cannot be read.
+        """
+        url = self._launches[target.name, epoch][1]
+        return read_books(url, target.python, item_id) if url else None
 
     def release(self) -> None:
         """Drop the databases of all launches: they have ended."""

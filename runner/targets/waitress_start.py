@@ -9,11 +9,11 @@ import logging
 import sys
 from pathlib import Path
 
-HERE = str(Path(__file__).absolute().parent)
+HERE = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
-    # As a script, this folder is the first place Python imports from; the app's own folder has to be.
-    sys.path[:] = [path for path in sys.path if path != HERE]
+    # As a script, this folder, its links resolved, is the first place Python imports from; the app's own has to be.
+    sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # waitress would say only the last words of an app that cannot be imported.
     importlib.import_module(sys.argv[-1].partition(":")[0])

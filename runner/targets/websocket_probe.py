@@ -13,16 +13,19 @@ LIMIT_BYTES = 64 * 2**20
 READ_BYTES = 256 * 1024
 
 
-def echo(host: str, port: int, path: str, messages: Sequence[str | bytes], timeout_s: float) -> list[str | bytes]:
+def echo(
+    address: tuple[str, int], request: bytes, messages: Sequence[str | bytes], timeout_s: float
+) -> list[str | bytes]:
     """Say each message (texts as text, bytes as binary) and wait for what comes back, on one connection: the answers,
     each of its own type.
 
-    `timeout_s` is for all of it. Raises OSError when the connection is refused, ends or takes too long, and ValueError
-    when the server does not upgrade, or does not keep to RFC 6455.
+    `request` is the plain GET that asks for the upgrade; what makes it one is added. The handshake and each message
+    have `timeout_s`. Raises OSError when the connection is refused, ends or takes too long, and ValueError when the
+    server does not upgrade, or does not keep to RFC 6455.
     """
-    with socket.create_connection((host, port), timeout_s) as connection:
-        conversation = _Conversation(connection, time.monotonic() + timeout_s)
-        conversation.upgrade(f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode("ascii"))
+    with socket.create_connection(address, timeout_s) as connection:
+        conversation = _Conversation(connection, timeout_s)
+        conversation.upgrade(request)
         answers = [conversation.ask(message) for message in messages]
         with contextlib.suppress(OSError):  # all is said
             conversation.say(Opcode.CLOSE, NORMAL_CLOSE.to_bytes(2, "big"))
@@ -30,9 +33,10 @@ def echo(host: str, port: int, path: str, messages: Sequence[str | bytes], timeo
 
 
 class _Conversation:
-    def __init__(self, connection: socket.socket, until_s: float) -> None:
+    def __init__(self, connection: socket.socket, timeout_s: float) -> None:
         self._connection = connection
-        self._until_s = until_s
+        self._timeout_s = timeout_s
+        self._until_s = time.monotonic() + timeout_s
         self._reader = FrameReader(LIMIT_BYTES)
         self._waiting: list[Message] = []
 
@@ -44,6 +48,7 @@ class _Conversation:
         self._waiting += self._reader.read(rest)
 
     def ask(self, message: str | bytes) -> str | bytes:
+        self._until_s = time.monotonic() + self._timeout_s
         if isinstance(message, str):
             self.say(Opcode.TEXT, message.encode())
         else:

@@ -25,7 +25,7 @@ from sgibench.apps.contract import (
 )
 
 BY_NAME = {exchange.name: exchange for exchange in CONTRACT}
-ITEM = BY_NAME["item-1"]
+ITEM = BY_NAME["detail"]
 WAIT = BY_NAME["wait-50"]
 PAGE = BY_NAME["page"]
 EXACT = [exchange for exchange in CONTRACT if exchange.body]
@@ -102,11 +102,14 @@ def test_messages_are_of_both_kinds_and_of_every_length_of_frame() -> None:
             '{"name":"机械键盘","price":299.0,"description":"RGB背光","stock":50},'
             '{"name":"鼠标","price":99.0,"description":"无线","stock":100}]',
         ),
-        ("item-1", '{"id":1,"name":"笔记本电脑","price":5999.0,"description":"高性能","stock":10}'),
-        ("item-2", '{"id":2,"name":"机械键盘","price":299.0,"description":"RGB背光","stock":50}'),
-        ("item-escaped", '{"id":4,"name":"显示器 27\\"","price":1299.5,"description":"IPS & 144Hz, <1ms","stock":18}'),
-        ("item-plain", '{"id":5,"name":"USB-C 数据线","price":19.9,"description":null,"stock":400}'),
-        ("item-missing", '{"detail":"商品不存在"}'),
+        ("detail", '{"id":1,"name":"笔记本电脑","price":5999.0,"description":"高性能","stock":10}'),
+        ("detail-second", '{"id":2,"name":"机械键盘","price":299.0,"description":"RGB背光","stock":50}'),
+        (
+            "detail-escaped",
+            '{"id":4,"name":"显示器 27\\"","price":1299.5,"description":"IPS & 144Hz, <1ms","stock":18}',
+        ),
+        ("detail-plain", '{"id":5,"name":"USB-C 数据线","price":19.9,"description":null,"stock":400}'),
+        ("detail-missing", '{"detail":"商品不存在"}'),
         ("wait-50", '{"waited_ms":50}'),
         ("cpu-1000", '{"n":1000,"result":332833500}'),
         ("order-too-many", '{"detail":"库存不足"}'),
@@ -123,7 +126,7 @@ def test_the_page_shows_every_item_of_the_list_and_loads_only_its_style() -> Non
     assert page.startswith('<!DOCTYPE html>\n<html lang="zh">')
     assert "<title>商品展示</title>" in page
     assert "20 件商品" in page
-    items = json.loads(BY_NAME["items"].body or b"")
+    items = json.loads(BY_NAME["list"].body or b"")
     assert [item["id"] for item in items] == list(range(1, 21))
     for item in items:
         name = item["name"].replace('"', "&#34;")
@@ -136,9 +139,9 @@ def test_the_page_shows_every_item_of_the_list_and_loads_only_its_style() -> Non
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("detail", ("<h1>笔记本电脑</h1>", "¥5999.00", "高性能", 'class="stock low">库存 10 件')),
-        ("detail-escaped", ("显示器 27&#34;", "IPS &amp; 144Hz, &lt;1ms")),
-        ("detail-plain", ("暂无描述", 'class="stock">库存 400 件')),
+        ("detail-page", ("<h1>笔记本电脑</h1>", "¥5999.00", "高性能", 'class="stock low">库存 10 件')),
+        ("detail-page-escaped", ("显示器 27&#34;", "IPS &amp; 144Hz, &lt;1ms")),
+        ("detail-page-plain", ("暂无描述", 'class="stock">库存 400 件')),
     ],
 )
 def test_the_page_of_an_item_shows_it(name: str, parts: tuple[str, ...]) -> None:
@@ -166,11 +169,15 @@ def test_the_expected_answer_is_right(exchange: Exchange) -> None:
 @pytest.mark.parametrize(
     ("name", "headers", "wrong"),
     [
-        ("detail-missing", {}, "the header content-type is missing"),
-        ("detail-missing", {"content-type": "text/html"}, "the header content-type is 'text/html', not 'text/html; ch"),
-        ("items-wrong-method", {"allow": "POST, HEAD"}, "the header allow lacks GET: 'POST, HEAD'"),
-        ("items-wrong-method", {"allow": ""}, "the header allow lacks GET: ''"),
-        ("items-wrong-method", {}, "the header allow is missing"),
+        ("detail-page-missing", {}, "the header content-type is missing"),
+        (
+            "detail-page-missing",
+            {"content-type": "text/html"},
+            "the header content-type is 'text/html', not 'text/html; ch",
+        ),
+        ("list-wrong-method", {"allow": "POST, HEAD"}, "the header allow lacks GET: 'POST, HEAD'"),
+        ("list-wrong-method", {"allow": ""}, "the header allow lacks GET: ''"),
+        ("list-wrong-method", {}, "the header allow is missing"),
     ],
 )
 def test_headers_that_matter_are_looked_at(name: str, headers: dict[str, str], wrong: str) -> None:
@@ -183,14 +190,14 @@ def test_headers_that_matter_are_looked_at(name: str, headers: dict[str, str], w
 
 def test_allowed_methods_may_be_more_and_in_any_order() -> None:
     right = {"allow": "OPTIONS,post , GET"}
-    assert check(BY_NAME["items-wrong-method"], 405, "application/json", b'{"detail":"no"}', 1, headers=right) is None
+    assert check(BY_NAME["list-wrong-method"], 405, "application/json", b'{"detail":"no"}', 1, headers=right) is None
 
 
 def test_a_charset_is_utf_8s_or_not_named() -> None:
     for right in ("application/json; charset=UTF-8", 'application/json; charset="utf-8"', "application/json;x=1"):
         assert check(ITEM, 200, right, ITEM.body or b"", 1) is None
     sentence = check(ITEM, 200, "application/json; charset=GBK", ITEM.body or b"", 1)
-    assert sentence == "item-1 (GET /api/items/1): the charset is gbk, not utf-8."
+    assert sentence == "detail (GET /api/items/1): the charset is gbk, not utf-8."
 
 
 def test_another_status_is_right_where_it_is_tolerated_and_nowhere_else() -> None:
@@ -198,7 +205,7 @@ def test_another_status_is_right_where_it_is_tolerated_and_nowhere_else() -> Non
     assert check(BY_NAME["wait-bad"], 422, "application/json", detail, 1) is None
     sentence = check(BY_NAME["wait-bad"], 404, "application/json", b"", 1)
     assert sentence == "wait-bad (GET /wait?ms=abc): the status is 404, not 400 or 422."
-    assert check(BY_NAME["item-missing"], 422, "application/json", detail, 1) is not None
+    assert check(BY_NAME["detail-missing"], 422, "application/json", detail, 1) is not None
 
 
 def test_a_piece_that_must_come_early_is_waited_for() -> None:
@@ -233,16 +240,16 @@ def test_a_newline_after_the_page_matters() -> None:
     [
         (
             ITEM, 500, "text/plain", b"Internal Server Error", 1,
-            "item-1 (GET /api/items/1): the status is 500, not 200, with the body 'Internal Server Error'.",
+            "detail (GET /api/items/1): the status is 500, not 200, with the body 'Internal Server Error'.",
         ),
-        (ITEM, 204, None, b"", 1, "item-1 (GET /api/items/1): the status is 204, not 200."),
+        (ITEM, 204, None, b"", 1, "detail (GET /api/items/1): the status is 204, not 200."),
         (
             ITEM, 200, "text/html", ITEM.body or b"", 1,
-            "item-1 (GET /api/items/1): the media type is text/html, not application/json.",
+            "detail (GET /api/items/1): the media type is text/html, not application/json.",
         ),
         (
             ITEM, 200, None, ITEM.body or b"", 1,
-            "item-1 (GET /api/items/1): the media type is missing, not application/json.",
+            "detail (GET /api/items/1): the media type is missing, not application/json.",
         ),
         (
             WAIT, 200, "application/json", b'{"waited_ms":51}', 60,

@@ -10,10 +10,10 @@ from sgibench.runner import pressing
 from sgibench.runner.epoch import Epoch, EpochResult
 from sgibench.runner.instruments import Instruments
 from sgibench.runner.load.orders import Block, BlockReport, SlowReport, TurnListener
-from sgibench.runner.machine import many_files, open_files
+from sgibench.runner.machine import SPARE_FILES, many_files, open_files
 from sgibench.runner.pieces import Piece
 from sgibench.runner.plan import Plan
-from sgibench.runner.pressing import SPARE_FILES, most_at_once
+from sgibench.runner.pressing import most_at_once
 from sgibench.scenarios.files import built_in_scenario
 
 from .fakes import JSON, WAIT, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine

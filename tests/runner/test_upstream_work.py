@@ -19,6 +19,7 @@ class FakeCaller:
 
     counts: list[int | None] = field(default_factory=list)
     name: str = "shop@uvicorn"
+    own_services: frozenset[str] = frozenset()
 
     def upstream_hits(self) -> int:
         count = self.counts.pop(0)
@@ -74,6 +75,17 @@ def test_an_upstream_that_was_lost_makes_it_invalid_too() -> None:
         (problem,) = problems("upstream", [*counts], 1)
         assert problem.code is ProblemCode.SKIPPED_WORK
         assert "the upstream was lost" in problem.message
+
+
+def test_an_upstream_of_the_users_own_is_not_held_against_it_and_told() -> None:
+    caller = FakeCaller([0, 0], own_services=frozenset({"UPSTREAM_URL"}))
+    work = UpstreamWork(built_in_scenario("upstream"), [caller])
+    (problem,) = work.skipped(caller, a_report(20, 50), 0)
+    assert (problem.code, problem.severity) == (ProblemCode.UNCHECKED, Severity.WARNING)
+    assert "UPSTREAM_URL is set in its environment" in problem.message
+    other = FakeCaller([0, 0], own_services=frozenset({"DATABASE_URL"}))
+    (problem,) = UpstreamWork(built_in_scenario("upstream"), [other]).skipped(other, a_report(20, 50), 0)
+    assert problem.code is ProblemCode.SKIPPED_WORK, "another variable changes nothing"
 
 
 def test_without_an_upstream_nothing_is_asked_of_it() -> None:

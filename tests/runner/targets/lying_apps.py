@@ -1,9 +1,14 @@
 """Apps that are right in nearly everything: each is the bare ASGI app, but for one lie."""
 
+import sqlite3
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import closing
 from typing import Any
 
+from sgibench.apps import bare_answers
 from sgibench.apps.bare_asgi_app import app as honest
+from sgibench.apps.database.aio import Database
+from sgibench.apps.database.schema import PLENTY_ID, database_url, locate
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -100,3 +105,63 @@ async def rounds(scope: Message, receive: Receive, send: Send) -> None:
         await send(message)
 
     return await honest(scope, receive, shorter)
+
+
+async def remembers(scope: Message, receive: Receive, send: Send) -> None:
+    """Takes a WebSocket only with its own header and a nonce, and says no text twice."""
+    if scope["type"] != "websocket" or path_of(scope) == "/ws":
+        return await honest(scope, receive, send)
+    headers = dict(scope["headers"])
+    assert (await receive())["type"] == "websocket.connect"
+    if headers.get(b"x-token") != b"secret" or len(headers.get(b"x-nonce", b"")) != 16:
+        return await send({"type": "websocket.close"})
+    await send({"type": "websocket.accept"})
+    seen = set[str]()
+    while (message := await receive())["type"] == "websocket.receive":
+        text = "twice" if message["text"] in seen else message["text"]
+        seen.add(text)
+        await send({"type": "websocket.send", "text": text})
+    return None
+
+
+class LeavesOpen(Database):
+    """Takes the stock, and leaves the order open."""
+
+    async def take_stock(self, order_id: int) -> None:
+        path = locate(database_url()).path
+        assert path is not None
+        with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
+            (order,) = connection.execute("SELECT quantity, item_id FROM orders WHERE id = ?", (order_id,))
+            connection.execute("UPDATE items SET stock = stock - ?1, reserved = reserved - ?1 WHERE id = ?2", order)
+
+
+class Forgets(Database):
+    """Takes no stock of what there is plenty of, as it forgets which order that was: of what stories order, it does."""
+
+    async def order(self, item_id: int, quantity: int) -> int:
+        order_id = await super().order(item_id, quantity)
+        return order_id + 10**9 if item_id == PLENTY_ID else order_id
+
+
+class Invents(Database):
+    """Has an order for whoever wants a few of what there is plenty of, and writes nothing down."""
+
+    async def order(self, item_id: int, quantity: int) -> int:
+        return 1 if item_id == PLENTY_ID and quantity < 10 else await super().order(item_id, quantity)
+
+
+def with_database(kind: type[Database]) -> Callable[[Message, Receive, Send], Awaitable[None]]:
+    """The honest app with a database of that kind, from its first request on."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        answers = vars(bare_answers)
+        if not isinstance(answers["database"], kind):
+            answers["database"] = kind()
+        return await honest(scope, receive, send)
+
+    return app
+
+
+leaves_orders_open = with_database(LeavesOpen)
+forgets_orders = with_database(Forgets)
+invents_orders = with_database(Invents)

@@ -26,6 +26,7 @@ LIES = {
     "never_calls": "upstream: it called the upstream 0 times, not 1",
     "calls_once": "fan-out-serial: it called the upstream 0 times, not 3",
     "oversells": "order-too-many (POST /api/orders): the status is 202, not 400",
+    "leaves_orders_open": "order-then-stock-falls: of its item the database has 0 in stock, 0 reserved, 2 orders open",
     "streams_at_the_end": "the first piece of the body came after",
     "echoes_bytes": "WebSocket /ws: message 1 came back as b'sgibench', not 'sgibench'",
     "rounds": "json (GET /json): the body",
@@ -74,7 +75,7 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TargetLaunche
 @pytest.fixture(scope="module")
 def lives(launcher: TargetLauncher) -> dict[str, LiveTarget]:
     found = {}
-    for outcome in launcher.start([*map(a_liar, LIES), honest()], 1, 1):
+    for outcome in launcher.start([*map(a_liar, (*LIES, "remembers")), honest()], 1, 1):
         assert isinstance(outcome, LiveTarget), outcome
         found[outcome.target.app.name] = outcome
     return found
@@ -124,6 +125,21 @@ def test_every_kind_of_scenario_is_asked_and_timed(
     assert 0 < proof.service_s[name] < 5
 
 
+def talking(**request: object) -> Scenario:
+    return asked("", kind="websocket", message={"text": "hello {nonce}"}, request=request)
+
+
+def test_a_websocket_is_proven_with_the_scenarios_own_headers_and_nonces(
+    launcher: TargetLauncher, lives: dict[str, LiveTarget]
+) -> None:
+    own = {"path": "/say", "headers": {"X-Token": "secret", "X-Nonce": "{nonce}"}}
+    proof = proven(launcher, lives["remembers"], talking(**own))
+    assert 0 < proof.service_s["one"] < 5
+    (outcome,) = launcher.prove([lives["remembers"]], [talking(path="/say")])
+    assert isinstance(outcome, TargetError)
+    assert "broke off its WebSocket at /say" in outcome.message
+
+
 def test_what_a_target_cannot_do_is_not_asked_of_it(launcher: TargetLauncher, lives: dict[str, LiveTarget]) -> None:
     live = lives["bare-asgi"]
     without = frozenset({Feature.SHOP})
@@ -137,7 +153,7 @@ def test_a_wrong_answer_to_a_part_of_a_mix_is_found_out(launcher: TargetLauncher
     mix = Scenario(name="mix", title="mix", mix=parts, load=Load(concurrency=[1]))
     (outcome,) = launcher.prove([lives["bare-asgi"]], [mix])
     assert isinstance(outcome, TargetError)
-    assert "the body lacks 'absent'" in outcome.message
+    assert "the expected text 'absent' is not in the body: " in outcome.message
     assert not lives["bare-asgi"].process.running  # so this comes last of what asks it
 
 

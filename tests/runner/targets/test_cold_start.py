@@ -77,6 +77,17 @@ def test_what_was_started_alone_is_gone_and_the_rest_stays(launcher: TargetLaunc
     assert set(live.pids) <= before
 
 
+def test_its_output_is_not_mixed_with_that_of_the_one_that_runs(launcher: TargetLauncher, tmp_path: Path) -> None:
+    live = running(launcher, tmp_path, 'print("alone" if ALONE else "beside others", flush=True)')
+    for _ in range(2):
+        assert isinstance(launcher.start_alone(live.target, 1, 42, asked(), OK), Start)
+    alone = tmp_path / f"e001-{live.name}-alone.log"
+    assert live.process.log == tmp_path / f"e001-{live.name}.log"
+    assert "beside others" in live.process.log.read_text()
+    assert "alone" not in live.process.log.read_text()
+    assert alone.read_text().count("alone") == 1, "the last start's"
+
+
 def test_an_app_that_is_not_ready_yet_is_asked_again(launcher: TargetLauncher, tmp_path: Path) -> None:
     busy = f'"503 Busy" if ALONE and time.monotonic() < began + {SLEEP_S} else "200 OK"'
     live = running(launcher, tmp_path, status=busy)
@@ -89,7 +100,7 @@ def test_an_app_that_is_not_ready_yet_is_asked_again(launcher: TargetLauncher, t
     ("on_import", "status", "timeout_s", "says"),
     [
         ("ALONE and os._exit(3)", '"200 OK"', 20.0, "exited with code 3 before it answered"),
-        ("", '"404 No" if ALONE else "200 OK"', 20.0, "gave no right answer (expected status 200, got 404: ready)"),
+        ("", '"404 No" if ALONE else "200 OK"', 20.0, "gave no right answer (status 404, expected 200; body: 'ready')"),
         ("ALONE and time.sleep(30)", '"200 OK"', 0.8, "did not listen on its port within 0.8 s"),
     ],
 )
@@ -107,4 +118,4 @@ def test_a_body_that_is_not_the_right_one_is_no_first_right_answer(launcher: Tar
     live = running(launcher, tmp_path)
     outcome = launcher.start_alone(live.target, 1, 42, asked(), Expectation(200, body=b"other"))
     assert isinstance(outcome, TargetError)
-    assert "the body is not the same each time" in outcome.message
+    assert "another body of the expected length: 'ready'" in outcome.message

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sgibench.apps.catalogue import APPS, Feature
+from sgibench.apps.database.books import Books
 from sgibench.apps.database.schema import LAST_ONE_ID
 from sgibench.results.errors import TargetError
 from sgibench.runner.targets.checking import prove_contract
@@ -97,6 +98,7 @@ def sell_the_last_one(live: LiveTarget, cell: Cell) -> None:
         statuses = sorted(pool.map(status, range(ORDERS_AT_ONCE)))
     assert statuses == [202, *[400] * (ORDERS_AT_ONCE - 1)], statuses
     assert eventually(lambda: stock() == 0)
+    assert eventually(lambda: live.books(LAST_ONE_ID) == Books(stock=0, done=1, taken=1)), live.books(LAST_ONE_ID)
 
 
 def show_the_docs(live: LiveTarget, cell: Cell) -> None:

@@ -12,7 +12,15 @@ import pytest
 
 from sgibench.apps.catalogue import APPS, APPS_ROOT
 from sgibench.results.errors import TargetError, UsageError
-from sgibench.runner.targets.databases import Launch, PostgresDatabases, checked_url, look_at
+from sgibench.runner.targets.databases import (
+    Launch,
+    PostgresDatabases,
+    checked_url,
+    connections_of,
+    connections_told,
+    look_at,
+    pool_size,
+)
 from sgibench.runner.targets.launch import App, Target
 from sgibench.runner.targets.services import ServiceOptions, Services
 from sgibench.runner.targets.setups import parse_setup
@@ -43,6 +51,21 @@ def items_in(url: str) -> int:
         row = connection.execute("SELECT count(*) FROM items").fetchone()
         assert row is not None
         return int(row[0])
+
+
+def test_every_target_has_16_connections_or_the_next_number_that_its_processes_can_share() -> None:
+    totals = {workers: connections_of(a_target(setup=f"gunicorn-sync-{workers}")) for workers in range(1, 41)}
+    for workers, total in totals.items():
+        assert total % workers == 0
+        assert 16 <= total < 16 + workers, "no process could do with one less"
+    assert (totals[1], totals[3], totals[9], totals[40]) == (16, 18, 18, 40)
+    assert pool_size(3) == 6
+
+
+def test_what_they_have_is_told_in_words() -> None:
+    four, three = a_target(setup="gunicorn-sync-4"), a_target(setup="gunicorn-sync-3")
+    assert connections_told([four]) == "up to 16 for each target"
+    assert connections_told([four, three]) == "up to 16 for each target, but flask@gunicorn-sync-3 18"
 
 
 def test_each_launch_has_a_schema_of_its_own_which_goes_with_it(

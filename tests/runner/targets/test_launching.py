@@ -1,8 +1,11 @@
 """Real servers, and apps that fail in every way."""
 
 import os
+import signal
 import socket
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from sgibench.apps.catalogue import APPS, APPS_ROOT, Interface
 from sgibench.results.errors import TargetError
 from sgibench.results.records import ProblemCode
+from sgibench.runner.measure import Interrupted, interruptible
 from sgibench.runner.targets.launch import App, LiveTarget, Target, free_ports, reason_in, target_environment
 from sgibench.runner.targets.launcher import TargetLauncher
 from sgibench.runner.targets.setups import parse_setup
@@ -128,7 +132,7 @@ def test_an_app_that_answers_wrongly_is_not_measured(launcher: TargetLauncher, t
     assert isinstance(live, LiveTarget)
     (proof,) = launcher.prove([live], [ROOT])
     assert isinstance(proof, TargetError)
-    assert "GET /: expected status 200, got 404: ok" in proof.message
+    assert "GET /: status 404, expected 200; body: 'ok'" in proof.message
     assert not live.process.running  # it would use the cores of those that are measured
 
 
@@ -139,7 +143,7 @@ def test_a_missing_text_is_a_wrong_answer(launcher: TargetLauncher, tmp_path: Pa
     right, wrong = launcher.prove([live], [ROOT])[0], launcher.prove([live], [wanting])[0]
     assert not isinstance(right, TargetError)
     assert isinstance(wrong, TargetError)
-    assert "the body lacks 'welcome'" in wrong.message
+    assert "the expected text 'welcome' is not in the body: 'ok'" in wrong.message
 
 
 def test_an_app_of_ours_that_breaks_the_contract_is_found_out(launcher: TargetLauncher, tmp_path: Path) -> None:
@@ -151,6 +155,41 @@ def test_an_app_of_ours_that_breaks_the_contract_is_found_out(launcher: TargetLa
     (proof,) = launcher.prove([live], [built_in_scenario("json")])
     assert isinstance(proof, TargetError)
     assert "answers wrongly: json (GET /json)" in proof.message
+
+
+SILENT = """
+import pathlib, time
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        pathlib.Path("asked").touch()
+        time.sleep(300)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+"""
+
+
+def test_who_interrupts_the_proof_does_not_wait_for_a_silent_target(launcher: TargetLauncher, tmp_path: Path) -> None:
+    target = user_target(tmp_path, SILENT, "waitress-1x2", "wsgi")
+    (live,) = launcher.start([target], 1, 42)
+    assert isinstance(live, LiveTarget), live
+    slow = Scenario(name="slow", title="slow", request=Request(path="/slow"), load=Load(concurrency=[1], timeout_s=200))
+
+    def interrupt() -> None:
+        assert eventually((tmp_path / "asked").exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def waiting() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("prove")]
+
+    thread = threading.Thread(target=interrupt)
+    began = time.monotonic()
+    thread.start()
+    with pytest.raises(Interrupted), interruptible():
+        launcher.prove([live], [slow])
+    thread.join()
+    launcher.stop()
+    assert eventually(lambda: not waiting()), "whoever asked has gone, too"
+    assert time.monotonic() - began < 100, "half of the deadline, of which nothing was waited for"
 
 
 def test_a_server_that_exits_half_way_is_seen(launcher: TargetLauncher, tmp_path: Path) -> None:

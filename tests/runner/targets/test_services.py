@@ -15,8 +15,9 @@ from urllib.request import urlopen
 import pytest
 
 from sgibench.apps.catalogue import APPS, APPS_ROOT, Feature
+from sgibench.apps.database.books import Books
 from sgibench.results.errors import TargetError
-from sgibench.runner.targets.launch import App, Target, target_environment
+from sgibench.runner.targets.launch import App, Target, own_services, target_environment
 from sgibench.runner.targets.scratch import PREFIX, scratch_folder
 from sgibench.runner.targets.services import ServiceOptions, Services
 from sgibench.runner.targets.setups import parse_setup
@@ -87,6 +88,18 @@ def test_calls_are_counted_for_each_launch(services: Services) -> None:
     assert [services.hits(target, epoch) for epoch in (1, 2) for target in (FLASK, FASTAPI)] == [0, 0, 3, 0]
 
 
+def test_the_books_are_those_of_one_launchs_database(services: Services) -> None:
+    services.prepare([FLASK, FASTAPI], 1)
+    with closing(sqlite3.connect(database_of(services, FLASK))) as connection, connection:
+        connection.execute("INSERT INTO orders (item_id, quantity, status) VALUES (23, 1, 'accepted')")
+    of_shops = [services.books(target, 1) for target in (FLASK, FASTAPI)]
+    assert [books and books.open for books in of_shops] == [1, 0]
+    assert services.books(FLASK, 1, 23) == Books(stock=1, open=1)
+    database_of(services, FASTAPI).unlink()
+    with pytest.raises(TargetError, match="there is no database at"):
+        services.books(FASTAPI, 1)
+
+
 def test_nothing_is_left_afterwards(temporary: Path, log_path: Callable[[str], Path]) -> None:
     services = Services.start(ALL, log_path)
     services.prepare([FLASK], 1)
@@ -101,6 +114,7 @@ def test_only_what_is_needed_is_started(temporary: Path, log_path: Callable[[str
         services.prepare([FLASK], 1)
         assert services.environment(FLASK, 1) == {}
         assert services.hits(FLASK, 1) == 0
+        assert services.books(FLASK, 1) is None
     assert not list(temporary.iterdir())
 
 
@@ -149,3 +163,5 @@ def test_an_app_of_ours_never_sees_the_users_database_and_the_users_own_app_sees
     assert theirs["DATABASE_URL"] == "postgresql://theirs"
     assert theirs["UPSTREAM_URL"] == "http://theirs"
     assert theirs["DATABASE_POOL_SIZE"] == "16"
+    assert own_services(env, FLASK) == frozenset()
+    assert own_services(env, a_target(ours=False)) == {"DATABASE_URL", "UPSTREAM_URL"}

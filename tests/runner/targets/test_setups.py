@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sgibench.apps.shop import FAN_OUT_THREADS, UPSTREAM_ITEMS
 from sgibench.results.errors import UsageError
 from sgibench.runner.targets.servers import KINDS, Kind, SlotRule, uwsgi
 from sgibench.runner.targets.setups import Setup, parse_setup
@@ -101,6 +102,12 @@ def test_a_factory_is_called_by_every_server_that_can_and_refused_for_the_others
         assert "shop:make()" in command
     else:
         assert command.index(kind.factory_argument) < command.index("shop:make")
+
+
+def test_no_setup_can_take_more_requests_than_the_apps_have_threads_for_their_calls() -> None:
+    for setup in map(parse_setup, ("gunicorn-gevent", "gunicorn-gthread-1x64", "waitress-1x64")):
+        assert setup.slots is not None
+        assert setup.slots * len(UPSTREAM_ITEMS) <= FAN_OUT_THREADS, setup.name
 
 
 def test_a_program_is_started_from_beside_the_interpreter() -> None:

@@ -16,7 +16,7 @@ MESSAGES: list[str | bytes] = ["sgibench", "", b"", bytes(range(256)), "商品�
 
 def ask(behaviour: Behaviour, messages: list[str | bytes], timeout_s: float = 5.0) -> list[str | bytes]:
     with LyingServer(behaviour) as server:
-        return echo("127.0.0.1", server.port, "/ws?x=1", messages, timeout_s)
+        return echo(("127.0.0.1", server.port), b"GET /ws?x=1 HTTP/1.1\r\nX-Own: 1\r\n\r\n", messages, timeout_s)
 
 
 def test_every_message_comes_back_in_order_and_of_its_own_type() -> None:
@@ -32,7 +32,7 @@ def test_fragments_pings_and_any_cut_are_taken() -> None:
 
     def behave(visit: Visit) -> None:
         request = request_of(visit)
-        assert request.startswith(b"GET /ws?x=1 HTTP/1.1\r\n")
+        assert request.startswith(b"GET /ws?x=1 HTTP/1.1\r\nX-Own: 1\r\n")
         torn = said(b"he", final=False) + said(b"p", PING) + said(b"llo", 0)
         for byte in granted(request):
             visit.send(bytes((byte,)))
@@ -88,7 +88,18 @@ def test_what_goes_wrong_is_an_error_that_says_what(behaviour: Behaviour, error:
         ask(behaviour, ["hello"], timeout_s=0.3)
 
 
-def test_the_deadline_is_for_all_of_it_however_often_something_comes() -> None:
+def test_each_message_has_the_deadline_for_itself() -> None:
+    def slow(here: Talk) -> None:
+        while (heard := here.hear()) is not None and heard.opcode != CLOSE:
+            time.sleep(0.4)
+            here.send(echoed(heard))
+
+    began = time.monotonic()
+    assert ask(talking(slow), ["a", "b", "c", "d"], timeout_s=1.5) == ["a", "b", "c", "d"]
+    assert time.monotonic() - began > 1.5, "together they take longer than one may"
+
+
+def test_the_deadline_is_for_all_of_a_message_however_often_something_comes() -> None:
     def drip(here: Talk) -> None:
         here.message()
         for byte in said(b"hello" * 20):
@@ -105,4 +116,4 @@ def test_nobody_there_is_an_os_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(OSError, match="refused"):
-        echo("127.0.0.1", port, "/", ["x"], 1.0)
+        echo(("127.0.0.1", port), b"GET / HTTP/1.1\r\n\r\n", ["x"], 1.0)
