@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..results.records import USUAL_CONNECTIONS, ScenarioKind
+from .headers import OF_THE_HANDSHAKE, first_of, why_refused
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=60)]
 Path = Annotated[str, Field(pattern=r"^/[!-~]*$")]  # as it goes over the wire: percent-encoded
@@ -12,6 +13,7 @@ Concurrency = Annotated[int, Field(ge=1, le=20_000)]
 Rate = Annotated[float, Field(gt=0, le=1_000_000)]
 
 FILLING = b"sgibench"
+SHOP = "shop"  # the feature of apps that have the shop's database
 BODY_BYTES_MAX = 64 * 2**20
 
 
@@ -27,7 +29,8 @@ class Strict(BaseModel):
 
 
 class Request(Strict):
-    """The request that is sent, the same every time. `body_bytes` makes a body of that length."""
+    """The request that is sent, the same every time. `body_bytes` makes a body of that length. `headers` come in place
+    of our own Host, User-Agent and Accept; what follows from the body is not theirs to say."""
 
     path: Path
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"] = "GET"
@@ -39,6 +42,14 @@ class Request(Strict):
     def _one_body(self) -> Self:
         if self.body and self.body_bytes is not None:
             raise ValueError("give body or body_bytes, not both")
+        if self.method == "HEAD" and self.content:
+            raise ValueError("a body does not go with HEAD: leave it out, or take another method")
+        return self
+
+    @model_validator(mode="after")
+    def _headers_of_its_own(self) -> Self:
+        if why := why_refused(self.headers):
+            raise ValueError(f"headers: {why}")
         return self
 
     @property
@@ -54,11 +65,13 @@ class Request(Strict):
 
 class Expect(Strict):
     """What makes an answer right. `exchange` names the part of the contract that the suite's own apps are held to,
-    byte for byte; a user's app is held to `status` and `text` alone."""
+    byte for byte; a user's app is held to `status` and `text` alone. `order`: it stands for an order, which has to be
+    in the shop's database by then, and carried out soon after."""
 
     status: int = Field(200, ge=200, le=599)
     text: str | None = None
     exchange: str | None = None
+    order: bool = False
 
 
 class Part(Strict):
@@ -170,6 +183,14 @@ class Scenario(Strict):
         return self
 
     @model_validator(mode="after")
+    def _orders_of_the_shop(self) -> Self:
+        if self.order_share and (SHOP not in self.needs or self.kind is not ScenarioKind.HTTP):
+            raise ValueError(
+                f'expect.order takes needs = ["{SHOP}"], and goes with kind = "http": orders are in a database'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if (self.kind is ScenarioKind.WEBSOCKET) != (self.message is not None):
             raise ValueError('a [message] goes with kind = "websocket", and each needs the other')
@@ -177,11 +198,20 @@ class Scenario(Strict):
             return self
         if self.mix:
             raise ValueError(f'kind = "{self.kind}" takes a [request], no [[mix]]')
-        if self.kind is ScenarioKind.WEBSOCKET and "expect" in self.model_fields_set:
-            raise ValueError("the right answer to a message is the message: leave out [expect]")
+        if self.kind is ScenarioKind.WEBSOCKET:
+            self._only_asks_for_the_upgrade()
         if self.kind is ScenarioKind.COLD_START and (self.load.concurrency != [1] or self.slow_clients):
             raise ValueError("one start at a time is measured: load.concurrency = [1], and nothing beside it")
         return self
+
+    def _only_asks_for_the_upgrade(self) -> None:
+        if "expect" in self.model_fields_set:
+            raise ValueError("the right answer to a message is the message: leave out [expect]")
+        asked = self.parts[0].request
+        if asked.method != "GET" or asked.content:
+            raise ValueError("a WebSocket is asked for with GET and no body: leave out request.method and request.body")
+        if ours := first_of(asked.headers, OF_THE_HANDSHAKE):
+            raise ValueError(f"request.headers: {ours} belongs to the handshake, and comes by itself: leave it out")
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -189,6 +219,12 @@ class Scenario(Strict):
         if self.request is None:
             return tuple(self.mix)
         return (Part(request=self.request, expect=self.expect),)
+
+    @property
+    def order_share(self) -> float:
+        """The part of the answers that are orders: 1 where all are."""
+        weights = [(part.weight, part.expect.order) for part in self.parts]
+        return sum(weight for weight, order in weights if order) / sum(weight for weight, _ in weights)
 
     @property
     def provable(self) -> bool:

@@ -61,7 +61,8 @@ class Group(Strict):
     """Targets that are compared with each other, and with no others. All groups of a suite are measured together.
 
     With `slots`, each target must hold just so many requests at once (or any number), and only what presses no harder
-    is compared: the same number of requests is in service everywhere.
+    is compared: the same number of requests is in service everywhere. `without` names the suite's scenarios in which
+    something else decides how many are; they are no part of the comparison.
     """
 
     name: Name
@@ -69,6 +70,7 @@ class Group(Strict):
     targets: Targets
     baseline: Baseline = None
     slots: int | None = Field(None, ge=1, le=100_000)
+    without: list[str] = Field([])
 
 
 class Suite(Strict):
@@ -96,6 +98,11 @@ class Suite(Strict):
         names = [group.name for group in self.group]
         if len(set(names)) != len(names):
             raise ValueError("two groups have the same name")
+        known = {place.name for place in self.scenario}
+        for group in self.group:
+            for name in group.without:
+                if name not in known:
+                    raise ValueError(f"group {group.name!r} is without {name!r}, which is no scenario of the suite")
         return self
 
     @property

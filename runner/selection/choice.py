@@ -31,7 +31,7 @@ def choose(wish: Wish, here: Path, server_cores: int) -> Choice:
         pieces = users_pieces(wish, wish.locustfile, notes)
     else:
         ours = all(target.app.ours for target in targets)
-        pieces = drivable(with_floors(pieces_for(wish, suite, ours=ours), wish.upstream), wish, notes)
+        pieces = drivable(with_floors(pieces_for(wish, suite, ours=ours), wish.upstream, targets), wish, notes)
     check_names(pieces)
     pieces, not_possible = possible(pieces, targets, groups, wish, notes)
     return Choice(suite, targets, baseline, pieces, groups, not_possible, notes)

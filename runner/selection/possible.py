@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from ...results.errors import UsageError
 from ...results.records import GroupInfo, NotPossible, ScenarioKind
 from ..load.drivers import LoadDriver
-from ..machine import open_files
+from ..machine import SPARE_FILES, open_files
 from ..pieces import Piece, compared, concerns, takes_part
 from ..targets.capability import why_not
 from ..targets.launch import Target
 from ..targets.needs import required_by
 from .wish import Wish
 
-SPARE_FILES = 128  # of a process, besides its connections
 SHOWN_REASONS = 3
 
 
@@ -66,7 +65,7 @@ def possible(
         if piece in left:
             continue
         concerning = [item for item in found if concerns(item, piece)]
-        reasons = list(dict.fromkeys(item.reason for item in concerning)) or ["no group compares what presses so hard"]
+        reasons = list(dict.fromkeys(item.reason for item in concerning)) or ["no group compares it"]
         why = "; ".join(reasons[:SHOWN_REASONS]) + ("; …" if len(reasons) > SHOWN_REASONS else "")
         if not left or (wish.scenarios and piece.scenario.name not in names_left):
             raise UsageError(

@@ -1,7 +1,7 @@
 """The targets: apps crossed with setups as a user named them, or those of a suite, in every interpreter."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from ...apps.catalogue import APPS
@@ -27,19 +27,17 @@ def crossed(
     names = dict.fromkeys(wish.apps or written)
     setups = list(dict.fromkeys(setup_for(text, server_cores) for text in wish.setups))
     targets: list[Target] = []
+    misfits: list[str] = []
     for python, label in pythons:
         for name in names:
             app = find_app(name, wish, python, here)
-            if setups:
-                fitting = _fitting(app, setups, notes if wish.apps else [])
-            else:
-                fitting = _available(app, python, server_cores, notes)
+            fitting = _fitting(app, setups, misfits) if setups else _available(app, python, server_cores, notes)
             targets += [Target(app, setup, python, label) for setup in fitting]
     if not targets:
         raise UsageError(
-            "none of the setups fits any of the apps: " + "; ".join(notes or ["another interface is needed"]),
-            "`bench list setups` says which interface each speaks",
+            "none of the setups fits any of the apps: " + "; ".join(dict.fromkeys(misfits)), _way_out(names, setups)
         )
+    notes += misfits if wish.apps else []  # of a suite, all that fit were meant
     _check_installed(targets)
     notes[:] = dict.fromkeys(notes)  # each interpreter says the same
     return targets
@@ -99,6 +97,16 @@ def _fitting(app: App, setups: Sequence[Setup], notes: list[str]) -> list[Setup]
     return fitting
 
 
+def _way_out(names: Iterable[str], setups: Sequence[Setup]) -> str:
+    """What to do where none of these setups fits any of these apps."""
+    interfaces = {APPS[name].interface for name in names if name in APPS}
+    loops = {setup.kind.loop for setup in setups if setup.kind.interface in interfaces} - {"asyncio"}
+    able = [name for name, info in APPS.items() if info.loops & loops]
+    if not able:
+        return "`bench list setups` says which interface each speaks"
+    return f"--app {' or '.join(able)} runs on {' and '.join(loops)}; or take another setup (`bench list setups`)"
+
+
 def _app_on(name: str, setup: Setup, python: str) -> App:
     """The app of a suite's target. Raises UsageError for one that cannot be on this setup."""
     app = find_app(name, Wish(), python, Path.cwd())
@@ -139,7 +147,8 @@ def _info(suite: Suite, group: Group, found: dict[str, list[Target]]) -> GroupIn
                 "give it as many workers or threads, or leave out slots",
             )
     baseline = found[group.baseline or group.targets[0]][0].name
-    return GroupInfo(group.name, group.title, baseline, tuple(dict.fromkeys(t.name for t in targets)), group.slots)
+    names = tuple(dict.fromkeys(target.name for target in targets))
+    return GroupInfo(group.name, group.title, baseline, names, group.slots, tuple(group.without))
 
 
 def _check_installed(targets: Sequence[Target]) -> None:

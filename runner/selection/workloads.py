@@ -1,6 +1,7 @@
 """The scenarios and suites that were named, a path of the user's app as a scenario, and the pieces of it all."""
 
 from collections.abc import Collection, Sequence
+from os import environ
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from ...scenarios.suite import Suite, SuiteScenario
 from ..locustfile import SECONDS, find_locustfile
 from ..pieces import Piece, pieces_of
 from ..targets.checking import exchange_named
+from ..targets.launch import UPSTREAM_VARIABLE, Target, own_services
 from ..targets.setups import unknown
 from ..targets.upstream import UpstreamOptions
 from .wish import Wish
@@ -75,8 +77,13 @@ def users_pieces(wish: Wish, path: Path, notes: list[str]) -> list[Piece]:
     return pieces_of(scenario, None, SECONDS)
 
 
-def with_floors(pieces: Sequence[Piece], upstream: UpstreamOptions) -> list[Piece]:
-    """The pieces, whose answers cannot come sooner than the upstream's. Raises UsageError where they come too late."""
+def with_floors(pieces: Sequence[Piece], upstream: UpstreamOptions, targets: Sequence[Target]) -> list[Piece]:
+    """The pieces, whose answers cannot come sooner than the upstream's. Raises UsageError where they come too late.
+
+    How fast the upstream is that a user's app finds in its own environment is not known: then no answer is too soon.
+    """
+    if any(UPSTREAM_VARIABLE in own_services(environ, target) for target in targets):
+        return list(pieces)
     return [piece.of(_with_floor(piece.scenario, upstream)) for piece in pieces]
 
 

@@ -87,3 +87,17 @@ def test_json_and_new_connections_differ_in_the_connection_alone() -> None:
 
 def test_filling_has_the_length_that_was_asked_for() -> None:
     assert [filled(count) for count in (0, 1, 8, 11)] == [b"", b"s", b"sgibench", b"sgibenchsgi"]
+
+
+def test_which_answers_are_orders() -> None:
+    shares = {name: built_in_scenario(name).order_share for name in scenario_names()}
+    assert {name: share for name, share in shares.items() if share} == {"order": 1, "mixed": 0.1}
+    placed = [part for name in shares for part in built_in_scenario(name).parts if part.request.path == "/api/orders"]
+    assert all(part.expect.order for part in placed)
+
+
+@pytest.mark.parametrize("more", [{"needs": []}, {"needs": ["shop"], "kind": "cold-start"}])
+def test_orders_are_in_the_shops_database(more: dict[str, object]) -> None:
+    asked = {"name": "one", "title": "one", "request": {"path": "/"}, "load": {"concurrency": [1]}}
+    with pytest.raises(ValueError, match=r'expect\.order takes needs = \["shop"\]'):
+        Scenario.model_validate({**asked, "expect": {"order": True}, **more})

@@ -6,7 +6,7 @@ from sgibench.apps.catalogue import APPS
 from sgibench.runner.selection import setup_for
 from sgibench.runner.targets.servers import KINDS
 from sgibench.scenarios.files import built_in_scenario, built_in_suite, levels_of, scenario_names, suite_names
-from sgibench.scenarios.suite import Group
+from sgibench.scenarios.suite import Group, Suite
 
 FULL = built_in_suite("full")
 
@@ -43,6 +43,22 @@ def test_each_group_has_every_app_and_every_server(group: Group) -> None:
     targets = [target.partition("@") for target in group.targets]
     assert {app for app, _, _ in targets} == set(APPS)
     assert {setup_for(setup, 1).kind.server for _, _, setup in targets} == {kind.server for kind in KINDS.values()}
+
+
+def test_at_equal_slots_only_slots_decide_how_many_requests_are_in_service() -> None:
+    (equal,) = [group for group in FULL.group if group.slots is not None]
+    for place in FULL.scenario:
+        scenario = built_in_scenario(place.name)
+        if scenario.slow_clients or "blocking" in scenario.needs or place.name == "cpu":
+            assert place.name in equal.without
+    assert all(group.without == [] for group in FULL.group if group is not equal)
+
+
+def test_a_group_goes_without_scenarios_of_its_suite_only() -> None:
+    data = FULL.model_dump()
+    data["group"][0]["without"] = ["jsn"]
+    with pytest.raises(ValueError, match="group 'equal-slots' is without 'jsn', which is no scenario of the suite"):
+        Suite.model_validate(data)
 
 
 def test_at_equal_slots_nobody_holds_more_or_less_than_the_others_when_pressed() -> None:

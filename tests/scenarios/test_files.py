@@ -147,6 +147,50 @@ BAD_SCENARIOS = {
         "each [[mix]] says what it expects",
     ),
     "two bodies": (changed(SCENARIO, "[load]", 'body = "x"\nbody_bytes = 3\n[load]'), 3, "request", "not both"),
+    "a length of its own": (
+        changed(SCENARIO, "[load]", 'headers = { content-length = "3" }\n[load]'),
+        3,
+        "request",
+        "content-length follows from the body, and comes by itself: leave it out",
+    ),
+    "a way of its own to send a body": (
+        changed(SCENARIO, "[load]", 'headers = { Transfer-Encoding = "chunked" }\n[load]'),
+        3,
+        "request",
+        "Transfer-Encoding follows from the body",
+    ),
+    "a header within a header": (
+        changed(SCENARIO, "[load]", 'headers = { X = "a\\r\\nY: b" }\n[load]'),
+        3,
+        "request",
+        "the value of X is more than one line",
+    ),
+    "a header without a name": (
+        changed(SCENARIO, "[load]", 'headers = { "X Y" = "a" }\n[load]'),
+        3,
+        "request",
+        "'X Y' is no header's name",
+    ),
+    "a header that is there twice": (
+        changed(SCENARIO, "[load]", 'headers = { host = "a", Host = "b" }\n[load]'),
+        3,
+        "request",
+        "Host is there twice",
+    ),
+    "a handshake of its own": (
+        'kind = "websocket"\n'
+        + changed(SCENARIO, "[load]", 'headers = { Sec-WebSocket-Key = "x" }\n[load]')
+        + '[message]\ntext = "x"\n',
+        1,
+        "the file",
+        "Sec-WebSocket-Key belongs to the handshake, and comes by itself: leave it out",
+    ),
+    "a WebSocket that is asked for with a body": (
+        'kind = "websocket"\n' + changed(SCENARIO, "[load]", 'body = "x"\n[load]') + '[message]\ntext = "x"\n',
+        1,
+        "the file",
+        "a WebSocket is asked for with GET and no body",
+    ),
     "an unknown kind": ('kind = "http3"\n' + SCENARIO, 1, "kind", "'http', 'websocket' or 'cold-start'"),
     "a WebSocket without a message": ('kind = "websocket"\n' + SCENARIO, 1, "the file", "[message]"),
     "a message without a WebSocket": (SCENARIO + '[message]\ntext = "x"\n', 1, "the file", 'kind = "websocket"'),

@@ -67,7 +67,7 @@ def test_one_group_can_be_chosen_and_what_no_group_compares_is_left_out_and_told
     choice = chosen(suite, groups=("equal",))
     assert [target.name for target in choice.targets] == ["bare-wsgi@gunicorn-sync-4", "bare-asgi@uvicorn"]
     assert [piece.label for piece in choice.pieces] == ["json, 4 connections"]
-    assert choice.notes == ["json, 8 connections: left out: no group compares what presses so hard"]
+    assert choice.notes == ["json, 8 connections: left out: no group compares it"]
 
 
 @pytest.mark.parametrize(

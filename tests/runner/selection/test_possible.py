@@ -7,8 +7,8 @@ import pytest
 from sgibench.results.errors import UsageError
 from sgibench.results.records import Level
 from sgibench.runner.load.drivers import LoadDriver
+from sgibench.runner.machine import SPARE_FILES
 from sgibench.runner.selection import Choice, Wish, choose, possible
-from sgibench.runner.selection.possible import SPARE_FILES
 
 LOCUST = LoadDriver.LOCUST
 
@@ -91,6 +91,21 @@ def test_of_a_suite_plain_locust_drives_what_it_can_and_the_rest_is_told() -> No
     left_out = {note.partition(" is left out: Locust has ")[0] for note in choice.notes}
     assert {"json-paced", "websocket", "websocket-held", "slow-clients", "slow-bodies", "mixed"} <= left_out
     assert not names & left_out
+
+
+def test_where_the_loop_is_in_the_way_that_is_said_and_who_runs_on_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'title = "x"\nbudget_s = 9\ntargets = ["fastapi@uvicorn", "quart@uvicorn"]\n'
+        '[[scenario]]\nname = "json"\nseconds = 0.1\n'
+    )
+    with pytest.raises(UsageError) as caught:
+        choose(Wish(suite=str(tmp_path / "mine.toml"), setups=("hypercorn-trio",)), tmp_path, 1)
+    assert "fastapi runs on asyncio, hypercorn-trio on trio" in caught.value.message
+    assert "quart runs on asyncio" in caught.value.message
+    assert caught.value.hint.startswith("--app starlette runs on trio; or take another setup")
+    with pytest.raises(UsageError, match=r"flask speaks WSGI: not on hypercorn-trio$") as caught:
+        chosen("json", apps=("flask",), setups=("hypercorn-trio",))
+    assert caught.value.hint == "`bench list setups` says which interface each speaks"
 
 
 def test_an_app_that_does_not_run_on_a_servers_loop_is_left_out_of_it() -> None:

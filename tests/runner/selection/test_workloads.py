@@ -35,6 +35,16 @@ def test_no_answer_comes_before_the_upstreams(name: str, text: str, floor_ms: fl
     assert piece.scenario.floor_ms == floor_ms
 
 
+def test_nothing_is_too_soon_for_an_upstream_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPSTREAM_URL", "http://theirs")
+    (of_ours,) = chosen(tmp_path, apps=("flask",), scenarios=("upstream",)).pieces
+    assert of_ours.scenario.floor_ms == 10, "our apps never see it"
+    theirs = chosen(tmp_path, apps=("flask", "mine:app"), scenarios=("upstream",))
+    assert theirs.pieces[0].scenario.floor_ms == 0
+    monkeypatch.delenv("UPSTREAM_URL")
+    assert chosen(tmp_path, apps=("mine:app",), scenarios=("upstream",)).pieces[0].scenario.floor_ms == 10
+
+
 def test_an_upstream_slower_than_the_deadline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="its answers wait 30000 ms for the upstream, and its deadline is 30 s"):
         chosen(tmp_path, apps=("flask",), scenarios=("fan-out-serial",), upstream=UpstreamOptions(10_000))
