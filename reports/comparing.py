@@ -10,16 +10,23 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..results.differences import DefinitionDifference, EnvironmentDifference
 from ..results.estimate import Estimate
-from ..results.summary import Metric, Verdict
-from ..results.two_runs import EnvironmentDifference, Pair, TwoRuns
+from ..results.summary import RESPONSES, Metric, Verdict
+from ..results.two_runs import NotCompared, Pair, TwoRuns
 from .format import MISSING, columns, counted, joined, number, plain, ratio, ratio_interval, ratio_value
 from .measures import inverted
 
 STYLES = {Verdict.FASTER: "green", Verdict.SLOWER: "red", Verdict.SAME: "", Verdict.INCONCLUSIVE: "dim"}
-BOUND = "lower bound"
-START_NOTE = "Cold starts: the times in ms, and as ratio how many times as fast."
-BOUND_NOTE = "Lower bound: the load side was the limit in one of the runs, so there is no ratio."
+TIMES_NOTE = "Cold starts, and response times where the rate was set: in ms, and as ratio how many times as fast."
+RATE_NOTE = "At a set rate throughput is that rate, and is not compared."
+NOTES = {
+    NotCompared.REDEFINED: "Redefined: the scenario asked for something else, so there is no ratio.",
+    NotCompared.LIMITED: "Load-limited: the load side was the limit in one of the runs, so there is no ratio.",
+    NotCompared.OVERLOADED: (
+        "Overloaded: in one of the runs not all that was due could be sent, and what was not has no response time."
+    ),
+}
 ONE_LAUNCH_NOTE = "A ratio without brackets rests on a run with one launch: nothing follows from it."
 GAP_COLUMNS = 2
 NAME_COLUMNS_MIN = 16
@@ -42,6 +49,7 @@ def comparison_view(runs: TwoRuns) -> RenderableType:
 def _parts(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
     yield Text.assemble(("first   ", "dim"), plain(runs.first), "\n", ("second  ", "dim"), plain(runs.second), "\n")
     yield from _environment(runs, width)
+    yield from _definitions(runs, width)
     if runs.pairs:
         yield _table(runs, width)
         yield Text()
@@ -98,13 +106,26 @@ def _environment(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
     count = counted(len(runs.environment), "difference")
     yield Text(f"The environments are not the same ({count}): changes may come from there.", style="yellow")
     for item in runs.environment:
-        yield Padding(_difference(item, width - 2), (0, 0, 0, 2))
+        yield Padding(_difference(item.key, item, width - 2), (0, 0, 0, 2))
     yield Text()
 
 
-def _difference(item: EnvironmentDifference, width: int) -> RenderableType:
+def _definitions(runs: TwoRuns, width: int) -> Iterator[RenderableType]:
+    if not runs.definitions:
+        return
+    count = counted(len(runs.definitions), "difference")
+    names = list(dict.fromkeys(plain(item.scenario) for item in runs.definitions if item.matters))
+    so = f": {joined(names)} {'is' if len(names) == 1 else 'are'} not compared." if names else "."
+    yield Text(f"The runs were not asked for the same ({count}){so}", style="yellow")
+    for item in runs.definitions:
+        key = f"{item.scenario}: {item.key}" if item.scenario else item.key
+        yield Padding(_difference(key, item, width - 2), (0, 0, 0, 2))
+    yield Text()
+
+
+def _difference(name: str, item: EnvironmentDifference | DefinitionDifference, width: int) -> RenderableType:
     """On one line where it fits, else one line for each run's value."""
-    key, first, second = (plain(text) if text else MISSING for text in (item.key, item.first, item.second))
+    key, first, second = (plain(text) if text else MISSING for text in (name, item.first, item.second))
     line = Text.assemble((f"{key}  ", "dim"), first, (" → ", "dim"), second)
     if columns(line.plain) <= width:
         return line
@@ -151,30 +172,32 @@ def _figures(pair: Pair, baseline: str) -> tuple[str, str, str, str]:
     unit = " ms" if pair.metric is Metric.START else ""
     rates = [f"{number(one.value)}{unit}" if one else MISSING for one in (pair.first, pair.second)]
     if pair.target == (pair.baseline or baseline):
-        return rates[0], rates[1], "", BOUND if _bounded(pair) else "baseline"
+        return rates[0], rates[1], "", pair.not_compared or "baseline"
     speed = _of_speed(pair)
     relative = MISSING if speed is None else f"{ratio_value(speed)} {ratio_interval(speed)}"
-    change = pair.change.value if pair.change else BOUND if _bounded(pair) else MISSING
+    change = pair.change or pair.not_compared or MISSING
     return rates[0], rates[1], relative.strip(), change
 
 
 def _of_speed(pair: Pair) -> Estimate | None:
     """What became of its speed: of times the inverse."""
-    return inverted(pair.relative) if pair.relative and pair.metric is Metric.START else pair.relative
+    return inverted(pair.relative) if pair.relative and _of_time(pair) else pair.relative
 
 
-def _bounded(pair: Pair) -> bool:
-    return pair.first is not None and pair.second is not None and pair.across is None
+def _of_time(pair: Pair) -> bool:
+    return pair.metric is Metric.START or pair.metric in RESPONSES
 
 
 def _notes(runs: TwoRuns) -> Iterator[str]:
-    if any(pair.metric is Metric.START for pair in runs.pairs):
-        yield START_NOTE
-    if any(map(_bounded, runs.pairs)):
-        yield BOUND_NOTE
+    if any(map(_of_time, runs.pairs)):
+        yield TIMES_NOTE
+    if any(pair.metric in RESPONSES for pair in runs.pairs):
+        yield RATE_NOTE
+    yield from (note for why, note in NOTES.items() if any(pair.not_compared is why for pair in runs.pairs))
     if any(pair.relative is not None and pair.relative.low is None for pair in runs.pairs):
         yield ONE_LAUNCH_NOTE
 
 
 def _where(pair: Pair) -> str:
-    return f"{plain(pair.scenario)} {pair.level.label}"
+    where = f"{plain(pair.scenario)} {pair.level.label}"
+    return where if pair.metric.percentile is None else f"{where} (p{pair.metric.percentile:g} ms at the set rate)"

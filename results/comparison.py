@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 
 from .estimate import Estimate, from_epochs, middle_mean
-from .records import Trial
+from .histogram import RESOLUTION_US
+from .records import ProblemCode, Trial
 from .summary import Metric, Verdict
 
 # Differences within this margin are noise to whoever chooses a server; see docs/method.md.
@@ -31,7 +32,8 @@ def verdict(ratio: Estimate, metric: Metric) -> Verdict:
 def compare_trials(baseline: Iterable[Trial], target: Iterable[Trial], metric: Metric) -> Estimate | None:
     """The ratio target / baseline over the epochs that both have valid trials in; None where there is none.
 
-    Each epoch gives one value: the middle mean of its rounds' log ratios. The interval is Student's t over epochs.
+    Each epoch gives one value: the middle mean of its rounds' log ratios, or of response times, the ratio of their
+    percentile. The interval is Student's t over epochs.
     """
     by_epoch = {trial.epoch: trial for trial in baseline}
     values: list[float] = []
@@ -44,11 +46,24 @@ def compare_trials(baseline: Iterable[Trial], target: Iterable[Trial], metric: M
 
 
 def _epoch_log_ratio(baseline: Trial, target: Trial, metric: Metric) -> float | None:
+    if metric.percentile is not None:
+        below, above = (_response_us(trial, metric.percentile) for trial in (baseline, target))
+        return math.log(above / below) if above and below else None
     of_baseline, of_target = turn_values(baseline, metric), turn_values(target, metric)
     logs = [
         math.log(of_target[number] / of_baseline[number]) for number in sorted(of_baseline.keys() & of_target.keys())
     ]
     return middle_mean(logs) if logs else None
+
+
+def _response_us(trial: Trial, percentile: float) -> float:
+    """A percentile of a launch's response times; 0 where it has none, or only those of the requests that were sent
+    while others could not be."""
+    times = trial.response_time
+    overloaded = any(problem.code is ProblemCode.OVERLOADED for problem in trial.problems)
+    if times is None or overloaded or not times.supports(percentile):
+        return 0.0
+    return max(times.percentile_us(percentile), RESOLUTION_US)
 
 
 def turn_values(trial: Trial, metric: Metric) -> dict[int, float]:

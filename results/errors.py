@@ -24,6 +24,11 @@ class BenchError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def told(self) -> str:
+        """All of it on one line: ``message (hint)``."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
 
 class UsageError(BenchError):
     """A name, value or combination that cannot be carried out."""

@@ -12,6 +12,7 @@ SUB_BUCKET_BITS = 11
 HALF = 1 << (SUB_BUCKET_BITS - 1)
 # No bucket is wider than this share of its values.
 RESOLUTION = 1 / HALF
+RESOLUTION_US = 0.5  # stands for "below a microsecond" where a logarithm needs something above zero
 
 
 def bucket_indices(values_us: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ from .records import (
 )
 
 Json = Mapping[str, Any]
-LATER = ("groups", "not_possible")  # runs from before there were groups have none
+LATER = ("groups", "not_possible", "definitions")  # runs from before they were recorded have none
 
 
 def manifest_to_dict(manifest: Manifest) -> dict[str, Any]:
@@ -37,6 +37,7 @@ def manifest_to_dict(manifest: Manifest) -> dict[str, Any]:
         "problems": [problem.to_dict() for problem in manifest.problems],
         "groups": [asdict(group) for group in manifest.groups],
         "not_possible": [asdict(item) for item in manifest.not_possible],
+        "definitions": {name: dict(definition) for name, definition in manifest.definitions.items()},
     }
 
 
@@ -49,8 +50,9 @@ def manifest_from_dict(data: Json) -> Manifest:
         "targets": tuple(TargetInfo(**{**item, "command": tuple(item["command"])}) for item in data["targets"]),
         "scenarios": tuple(_scenario_from_dict(item) for item in data["scenarios"]),
         "problems": tuple(Problem.from_dict(item) for item in data["problems"]),
-        "groups": tuple(GroupInfo(**{**item, "targets": tuple(item["targets"])}) for item in data.get("groups", ())),
+        "groups": tuple(_group_from_dict(item) for item in data.get("groups", ())),
         "not_possible": tuple(_not_possible_from_dict(item) for item in data.get("not_possible", ())),
+        "definitions": data.get("definitions", {}),
     }
     return Manifest(**values)
 
@@ -96,6 +98,10 @@ def trial_from_dict(data: Json) -> Trial:
 def _scenario_from_dict(data: Json) -> ScenarioInfo:
     later = {"kind": ScenarioKind(data.get("kind", ScenarioKind.HTTP)), "needs": tuple(data.get("needs", ()))}
     return ScenarioInfo(**{**data, **later, "levels": tuple(Level(**level) for level in data["levels"])})
+
+
+def _group_from_dict(data: Json) -> GroupInfo:
+    return GroupInfo(**{**data, "targets": tuple(data["targets"]), "without": tuple(data.get("without", ()))})
 
 
 def _not_possible_from_dict(data: Json) -> NotPossible:

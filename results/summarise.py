@@ -9,7 +9,7 @@ from statistics import linear_regression
 from .comparison import compare_trials, verdict
 from .estimate import Estimate, from_epochs, mean_estimate, middle_mean
 from .generator import Generator
-from .histogram import Histogram
+from .histogram import RESOLUTION_US, Histogram
 from .ledger import Ledger
 from .records import (
     GroupInfo,
@@ -23,11 +23,12 @@ from .records import (
     TargetInfo,
     Trial,
 )
-from .summary import Comparison, Memory, MemorySlope, Metric, Result, Summary, Verdict
+from .summary import RESPONSES, Comparison, Memory, MemorySlope, Metric, Result, Summary, Verdict
 from .validity import generator_of, judge
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 SPECTRUM = tuple(round(100 * (1 - 10 ** (-step / 12)), 6) for step in range(61))
+NEW_PEAK = 1.002  # above what is only the noise of reading
 Key = tuple[str, Level]
 
 
@@ -56,7 +57,7 @@ def summarise(run: Run) -> Summary:
         found += [problem for name in in_order for trial in cells[key][name] for problem in trial.problems]
         metrics = _metrics(scenarios[key[0]], cells[key])
         for group in run.manifest.compared:
-            if group.compares(key[1]):
+            if group.compares(*key):
                 members = {name: valid[name] for name in in_order if name in group.targets}
                 comparisons += _against(group, key, members, metrics)
                 leads += _leads(group, key, members, metrics[0]) if metrics[0] is not Metric.CPU else ()
@@ -166,8 +167,7 @@ def _percentiles(histograms: Sequence[Histogram], cut_ms: float = math.inf) -> d
     table: dict[str, Estimate] = {}
     for name, percentile in PERCENTILES.items():
         if histograms and all(histogram.supports(percentile) for histogram in histograms):
-            # Half a microsecond stands for "below the resolution": a logarithm needs something above zero.
-            values = [max(histogram.percentile_us(percentile), 0.5) / 1000 for histogram in histograms]
+            values = [max(histogram.percentile_us(percentile), RESOLUTION_US) / 1000 for histogram in histograms]
             if max(values) <= cut_ms:
                 table[name] = from_epochs(values)
     return table
@@ -197,6 +197,8 @@ def _metrics(scenario: ScenarioInfo, cell: Mapping[str, Sequence[Trial]]) -> tup
     """What its targets are compared by, the figure that ranks them first."""
     if scenario.kind is ScenarioKind.COLD_START:
         return (Metric.START,)
+    if any(trial.level.rate_rps for trials in cell.values() for trial in trials):
+        return (Metric.CPU, *RESPONSES)  # the rate was set: it tells nothing of the targets
     return (Metric.CPU,) if _paced(cell) else (Metric.THROUGHPUT, Metric.CPU)
 
 
@@ -250,23 +252,45 @@ def _compare(
         yield Comparison(key[0], key[1], metric, baseline, target, ratio, verdict(ratio, metric), group.name)
 
 
+def _peak(trial: Trial) -> float | None:
+    return max((mark.memory_mib for mark in trial.memory if mark.label == "peak"), default=None)
+
+
+def _began(trial: Trial) -> float:
+    return min((turn.started_s for turn in trial.turns), default=0.0)
+
+
+def _peaks(cells: Mapping[Key, Mapping[str, Sequence[Trial]]]) -> Mapping[tuple[str, int], list[tuple[float, float]]]:
+    """When each launch's memory was read at a peak, and how much it was."""
+    found: dict[tuple[str, int], list[tuple[float, float]]] = defaultdict(list)
+    for trial in (trial for those in cells.values() for trials in those.values() for trial in trials):
+        peak = _peak(trial)
+        if peak is not None:
+            found[trial.target, trial.epoch].append((_began(trial), peak))
+    return found
+
+
 def _slopes(targets: Iterable[TargetInfo], cells: Mapping[Key, Mapping[str, Sequence[Trial]]]) -> Iterator[MemorySlope]:
     """Memory per request in flight: within each epoch, the least-squares slope of peak memory over what was held.
 
     A target holds no more than its slots, however many connections press; what waits in the socket costs it nothing.
+    Memory that a launch had taken before is used again, and shows no slope: a launch counts only where holding the most
+    took more than all that came before.
     """
+    before = _peaks(cells)
     for target, scenario in dict.fromkeys((info, name) for name, _ in cells for info in targets):
-        points: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        points: dict[int, list[tuple[int, float, bool]]] = defaultdict(list)
         for (name, level), trials in cells.items():
             held = min(level.concurrency, target.slots or level.concurrency)
             for trial in trials.get(target.name, ()) if name == scenario else ():
-                peaks = [mark.memory_mib for mark in trial.memory if mark.label == "peak"]
-                if peaks and (trial.valid or _only_generator_limited(trial)):
-                    points[trial.epoch].append((held, max(peaks)))
+                peak = _peak(trial)
+                if peak is not None and (trial.valid or _only_generator_limited(trial)):
+                    earlier = [mib for at_s, mib in before[target.name, trial.epoch] if at_s < _began(trial)]
+                    points[trial.epoch].append((held, peak, peak > max(earlier, default=0.0) * NEW_PEAK))
         slopes = [
-            linear_regression(*zip(*pairs, strict=True)).slope * 1024
-            for pairs in points.values()
-            if len({held for held, _ in pairs}) >= 2
+            linear_regression([held for held, _, _ in those], [peak for _, peak, _ in those]).slope * 1024
+            for those in points.values()
+            if len({held for held, _, _ in those}) >= 2 and max(those)[2]
         ]
         if slopes:
             yield MemorySlope(target.name, scenario, mean_estimate(slopes))

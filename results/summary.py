@@ -17,11 +17,21 @@ class Metric(StrEnum):
     THROUGHPUT = "throughput_rps"
     CPU = "cpu_us_per_request"
     START = "start_ms"
+    RESPONSE_P50 = "response_p50_ms"
+    RESPONSE_P90 = "response_p90_ms"
 
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger figure is the better one."""
         return self is Metric.THROUGHPUT
+
+    @property
+    def percentile(self) -> float | None:
+        """Which percentile of the response time it is; None for what is none."""
+        return {Metric.RESPONSE_P50: 50.0, Metric.RESPONSE_P90: 90.0}.get(self)
+
+
+RESPONSES = (Metric.RESPONSE_P50, Metric.RESPONSE_P90)  # what is compared where the rate was set
 
 
 class Verdict(StrEnum):
@@ -185,7 +195,7 @@ class Summary:
             "driver": manifest.driver,
             "epochs": manifest.epochs,
             "baseline": manifest.baseline,
-            "groups": [asdict(group) for group in manifest.groups],
+            "groups": [asdict(group) for group in manifest.compared if manifest.groups],
             "not_possible": [asdict(cell) for cell in manifest.not_possible],
             "valid": self.valid,
             "problems": [problem.to_dict() for problem in self.problems],
@@ -196,6 +206,18 @@ class Summary:
             "leads": [comparison.to_dict() for comparison in self.leads],
             "memory_slopes": [slope.to_dict() for slope in self.memory_slopes],
         }
+
+
+def figure(result: Result, metric: Metric) -> Estimate | None:
+    """A result's own figure of what it is compared by; None where it has none."""
+    if metric.percentile is not None:
+        return (result.response_time_ms or {}).get(f"p{metric.percentile:g}")
+    figures = {
+        Metric.THROUGHPUT: result.throughput_rps,
+        Metric.CPU: result.cpu_us_per_request,
+        Metric.START: result.start_ms,
+    }
+    return figures[metric]
 
 
 def _maybe(estimate: Estimate | None) -> dict[str, Any] | None:

@@ -1,37 +1,42 @@
 """Two runs side by side: what changed, what of it is sure, and whether the machines are the same."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from .comparison import verdict
+from .differences import (
+    DefinitionDifference,
+    EnvironmentDifference,
+    definition_differences,
+    environment_differences,
+    surroundings,
+)
 from .estimate import Estimate, t_quantile
-from .records import GroupInfo, Level, Manifest, Run
+from .records import GroupInfo, Level, ProblemCode, Run
 from .summarise import summarise
-from .summary import Comparison, Metric, Result, Summary, Verdict
-
-# What may differ between two runs on the same machine without making them another experiment.
-UNINTERESTING = ("limits.",)
+from .summary import RESPONSES, Comparison, Metric, Result, Summary, Verdict, figure
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentDifference:
-    """One entry of the environment that is not the same in both runs; None where a run lacks it."""
+class NotCompared(StrEnum):
+    """Why two figures are not put in a ratio."""
 
-    key: str
-    first: str | None
-    second: str | None
+    REDEFINED = "redefined"  # the scenario asked for something else
+    LIMITED = "load-limited"  # by the load side: "at least X" over another figure says nothing
+    OVERLOADED = "overloaded"  # what was not sent when due has no response time
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One target under one scenario and level, in both runs.
 
-    The figures are requests/s, or where `metric` is START, milliseconds. `across` is second over first; it holds all
-    that the machine did between the runs. `relative` is the same, each divided by the figure of its own run's
-    `baseline`, which is that of `group`: free of the machine's speed. None where a run lacks the figures, or has only a
-    lower bound. `group` and `baseline` are empty where no group compares the level.
+    The figures are requests/s, or where `metric` is a time, milliseconds: of a start, or in the open loop of the
+    response at the set rate, one pair for each percentile. `across` is second over first; it holds all that the machine
+    did between the runs. `relative` is the same, each divided by the figure of its own run's `baseline`, which is that
+    of `group`: free of the machine's speed. None where a run lacks the figures, or they are `not_compared`. `group` and
+    `baseline` are empty where no group compares the level.
     """
 
     target: str
@@ -47,12 +52,13 @@ class Pair:
     baseline: str = ""
     group: str = ""
     metric: Metric = Metric.THROUGHPUT
+    not_compared: NotCompared | None = None
 
     @property
     def contradicts(self) -> bool:
-        """Whether both runs came to a verdict against the baseline, and not to the same one."""
+        """Whether both runs came to a verdict against the baseline on the same question, and not to the same one."""
         decided = {self.first_verdict, self.second_verdict} - {None, Verdict.INCONCLUSIVE}
-        return len(decided) > 1
+        return len(decided) > 1 and self.not_compared is None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -69,6 +75,7 @@ class Pair:
             **{name: None if value is None else value.to_dict() for name, value in estimates.items()},
             **{name: None if value is None else value.value for name, value in verdicts.items()},
             "contradicts": self.contradicts,
+            "not_compared": None if self.not_compared is None else self.not_compared.value,
         }
 
 
@@ -85,6 +92,7 @@ class TwoRuns:
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
     groups: tuple[GroupInfo, ...] = ()
+    definitions: tuple[DefinitionDifference, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -95,9 +103,8 @@ class TwoRuns:
             "baseline": self.baseline,
             "groups": [asdict(group) for group in self.groups],
             "same_environment": not self.environment,
-            "environment_differences": [
-                {"key": item.key, "first": item.first, "second": item.second} for item in self.environment
-            ],
+            "environment_differences": [asdict(item) for item in self.environment],
+            "definition_differences": [asdict(item) for item in self.definitions],
             "pairs": [pair.to_dict() for pair in self.pairs],
             "contradictions": sum(pair.contradicts for pair in self.pairs),
             "only_first": list(self.only_first),
@@ -111,6 +118,8 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
     common = [name for name in names[0] if name in names[1]]
     groups = tuple(filter(None, (_in_both(group, common) for group in first.manifest.compared)))
     summaries = [summarise(replace(run, manifest=replace(run.manifest, groups=groups))) for run in (first, second)]
+    definitions = tuple(definition_differences(first.manifest, second.manifest, common))
+    changed = {item.scenario for item in definitions if item.matters}
     return TwoRuns(
         first=first.manifest.run_id,
         second=second.manifest.run_id,
@@ -118,10 +127,11 @@ def compare_runs(first: Run, second: Run) -> TwoRuns:
         environment=tuple(
             environment_differences(surroundings(first.manifest, common), surroundings(second.manifest, common))
         ),
-        pairs=tuple(_pairs(groups, *summaries)),
+        pairs=tuple(_pairs(groups, summaries[0], summaries[1], changed)),
         only_first=tuple(_only(summaries[0], summaries[1])),
         only_second=tuple(_only(summaries[1], summaries[0])),
         groups=tuple(group for group in groups if group.name),
+        definitions=definitions,
     )
 
 
@@ -133,25 +143,6 @@ def _in_both(group: GroupInfo, common: Collection[str]) -> GroupInfo | None:
     return replace(group, targets=targets, baseline=group.baseline if group.baseline in targets else targets[0])
 
 
-def surroundings(manifest: Manifest, targets: Collection[str]) -> dict[str, Any]:
-    """All that a run's figures depend on besides the code under test: machine, cores, and how `targets` were run."""
-    return {
-        **manifest.environment,
-        "server_cores": list(manifest.server_cores),
-        "load_cores": list(manifest.load_cores),
-        "targets": {
-            target.name: {
-                "version": target.version,
-                "python": target.python,
-                **({"interpreter": target.interpreter} if target.interpreter else {}),
-                "command": " ".join(target.command[1:]),
-            }
-            for target in manifest.targets
-            if target.name in targets
-        },
-    }
-
-
 def _only(summary: Summary, other: Summary) -> Iterator[str]:
     """What one run measured and the other did not."""
     there = {(result.target, result.scenario, result.level) for result in other.results}
@@ -160,35 +151,63 @@ def _only(summary: Summary, other: Summary) -> Iterator[str]:
             yield f"{result.target} under {result.scenario} {result.level.label}"
 
 
-def _pairs(groups: Collection[GroupInfo], first: Summary, second: Summary) -> Iterator[Pair]:
+def _pairs(groups: Collection[GroupInfo], first: Summary, second: Summary, changed: Collection[str]) -> Iterator[Pair]:
     others = {(result.target, result.scenario, result.level): result for result in second.results}
     kept = [result for result in first.results if (result.target, result.scenario, result.level) in others]
     ratios = [_ratios(summary) for summary in (first, second)]
     for group in (*groups, None):  # what no group compares comes last
+        pairs: dict[tuple[str, Level], list[Pair]] = {}
         for result in kept:
-            at_home = [each for each in groups if result.target in each.targets and each.compares(result.level)]
+            where = (result.scenario, result.level)
+            at_home = [each for each in groups if result.target in each.targets and each.compares(*where)]
             if (group in at_home) if group else not at_home:
                 other = others[result.target, result.scenario, result.level]
-                key = (group.name if group else None, result.target, result.scenario, result.level)
-                yield _pair(group, result, other, ratios[0].get(key), ratios[1].get(key))
+                for metric in _metrics(result, other):
+                    key = (group.name if group else None, result.target, *where, metric)
+                    why_not = _not_compared(result, other, metric, changed)
+                    found = _pair(group, result, other, metric, [known.get(key) for known in ratios], why_not)
+                    pairs.setdefault(where, []).append(found)
+        for those in pairs.values():
+            yield from sorted(those, key=lambda pair: list(Metric).index(pair.metric))
+
+
+def _metrics(result: Result, other: Result) -> Collection[Metric]:
+    """What two results are compared by: their rate means nothing where it was set."""
+    if result.start_ms is not None or other.start_ms is not None:
+        return (Metric.START,)
+    if not result.level.rate_rps:
+        return (Metric.THROUGHPUT,)
+    known = [metric for metric in RESPONSES if figure(result, metric) and figure(other, metric)]
+    return known or RESPONSES[:1]
+
+
+def _not_compared(result: Result, other: Result, metric: Metric, changed: Collection[str]) -> NotCompared | None:
+    if result.scenario in changed:
+        return NotCompared.REDEFINED
+    if result.at_least or other.at_least:
+        return NotCompared.LIMITED
+    codes = {problem.code for each in (result, other) for problem in each.problems}
+    return NotCompared.OVERLOADED if metric in RESPONSES and ProblemCode.OVERLOADED in codes else None
 
 
 def _pair(
-    group: GroupInfo | None, result: Result, other: Result, before: Comparison | None, after: Comparison | None
+    group: GroupInfo | None,
+    result: Result,
+    other: Result,
+    metric: Metric,
+    ratios: Sequence[Comparison | None],
+    why_not: NotCompared | None,
 ) -> Pair:
-    # A lower bound ("at least") over another figure says nothing.
-    bounded = result.at_least or other.at_least
-    cold = result.start_ms is not None or other.start_ms is not None
-    metric = Metric.START if cold else Metric.THROUGHPUT
-    figures = [each.start_ms if cold else each.throughput_rps for each in (result, other)]
-    relative = quotient(after.ratio, before.ratio) if before and after else None
+    figures = [figure(each, metric) for each in (result, other)]
+    before, after = ratios
+    relative = quotient(after.ratio, before.ratio) if before and after and why_not is None else None
     return Pair(
         target=result.target,
         scenario=result.scenario,
         level=result.level,
         first=figures[0],
         second=figures[1],
-        across=None if bounded else quotient(figures[1], figures[0]),
+        across=None if why_not else quotient(figures[1], figures[0]),
         relative=relative,
         change=None if relative is None else verdict(relative, metric),
         first_verdict=before.verdict if before else None,
@@ -196,14 +215,14 @@ def _pair(
         baseline=group.baseline if group else "",
         group=group.name if group else "",
         metric=metric,
+        not_compared=why_not,
     )
 
 
-def _ratios(summary: Summary) -> dict[tuple[str | None, str, str, Level], Comparison]:
+def _ratios(summary: Summary) -> dict[tuple[str | None, str, str, Level, Metric], Comparison]:
     return {
-        (comparison.group, comparison.target, comparison.scenario, comparison.level): comparison
+        (comparison.group, comparison.target, comparison.scenario, comparison.level, comparison.metric): comparison
         for comparison in summary.comparisons
-        if comparison.metric is not Metric.CPU
     }
 
 
@@ -235,19 +254,3 @@ def _standard_error(estimate: Estimate) -> float | None:
     if estimate.low is None or estimate.high is None:
         return None
     return math.log(estimate.high / estimate.low) / 2 / t_quantile(estimate.n - 1)
-
-
-def environment_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[EnvironmentDifference]:
-    """Every entry that is not the same in both, by its dotted key."""
-    flat = [dict(_flatten(environment)) for environment in (first, second)]
-    for key in sorted(flat[0].keys() | flat[1].keys()):
-        if flat[0].get(key) != flat[1].get(key) and not key.startswith(UNINTERESTING):
-            yield EnvironmentDifference(key, flat[0].get(key), flat[1].get(key))
-
-
-def _flatten(value: object, prefix: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _flatten(inner, f"{prefix}.{name}" if prefix else str(name))
-    else:
-        yield prefix, str(value)

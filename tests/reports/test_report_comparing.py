@@ -8,10 +8,11 @@ from rich.console import Console
 
 from sgibench.reports.comparing import comparison_view
 from sgibench.reports.format import columns
+from sgibench.results.differences import DefinitionDifference, EnvironmentDifference
 from sgibench.results.estimate import Estimate, from_epochs
 from sgibench.results.records import GroupInfo, Level
 from sgibench.results.summary import Metric, Verdict
-from sgibench.results.two_runs import EnvironmentDifference, Pair, TwoRuns, quotient
+from sgibench.results.two_runs import NotCompared, Pair, TwoRuns, quotient
 
 from .samples import SHAPES
 
@@ -69,7 +70,7 @@ CHANGED = two(
     changed(SHAPES[6].name, 1.01, Verdict.INCONCLUSIVE),
     pair(BASE, "wait-50ms", Level(256)),
     changed(LONG, 1.0, Verdict.SAME, "wait-50ms", Level(256)),
-    pair(OTHER, "json-open", Level(256, 1500.0)),
+    replace(pair(OTHER, "json-open", Level(256, 1500.0)), metric=Metric.RESPONSE_P90),
 )
 CONTRADICTION = two(pair(BASE), replace(changed(OTHER, 0.7, Verdict.SLOWER), second_verdict=Verdict.SLOWER))
 NOTHING = replace(two(baseline=""), only_first=(f"{BASE} under json c32",), only_second=(f"{OTHER} under json c32",))
@@ -84,7 +85,24 @@ ELSEWHERE = replace(
     ),
 )
 ONE_LAUNCH = two(pair(BASE), pair(OTHER, relative=quotient(from_epochs([1.3]), near(1.0)), change=Verdict.INCONCLUSIVE))
-BOUNDED = two(pair(BASE), replace(pair(OTHER), across=None))
+ASKED = replace(
+    two(pair(BASE), *(replace(pair(name), across=None, not_compared=NotCompared.REDEFINED) for name in (OTHER, LONG))),
+    definitions=(
+        DefinitionDifference("json", "request.path", "/json", "/[bold]items[/bold]\x1b[1m"),
+        DefinitionDifference("json", "request.body", None, '{"name":"lamp"}' * 20),
+        DefinitionDifference("", "groups.tuned.baseline", BASE, OTHER),
+        DefinitionDifference("page", "levels", "c8", "c8, c32"),
+    ),
+)
+OVERLOADED = two(
+    replace(
+        pair(OTHER, "json-open", Level(256, 1500.0)),
+        metric=Metric.RESPONSE_P50,
+        across=None,
+        not_compared=NotCompared.OVERLOADED,
+    )
+)
+BOUNDED = two(pair(BASE), replace(pair(OTHER), across=None, not_compared=NotCompared.LIMITED))
 NASTY = "[bold]app[/bold]@[red]x\x1b[31m\u202e:smile:"
 INJECTION = replace(
     two(
@@ -116,6 +134,8 @@ EVERY = {
     "elsewhere": ELSEWHERE,
     "one launch": ONE_LAUNCH,
     "bounded": BOUNDED,
+    "asked for something else": ASKED,
+    "overloaded": OVERLOADED,
     "injection": INJECTION,
     "long names": LONG_NAMES,
 }
@@ -149,8 +169,9 @@ def test_what_changed_is_said_with_its_ratio() -> None:
 @WIDTHS
 def test_each_scenario_is_named_once_above_its_targets(width: int) -> None:
     lines = [line.rstrip() for line in drawn(CHANGED, width).splitlines()]
-    for where in ("json c32", "wait-50ms c256", "json-open r1500"):
+    for where in ("json c32", "wait-50ms c256"):
         assert lines.count(where) == 1
+    assert " ".join(drawn(CHANGED, width).split()).count("json-open r1500 (p90 ms at the set rate)") == 1
     rows = [line.split()[0] for line in lines if "4,000" in line]
     assert rows == [BASE, OTHER, LONG, SHAPES[6].name, BASE, LONG, OTHER]
 
@@ -208,10 +229,36 @@ def test_one_launch_gives_a_ratio_from_which_nothing_follows() -> None:
 
 def test_a_lower_bound_has_no_ratio_and_says_so() -> None:
     text = said(BOUNDED)
-    assert "– lower bound" in text
+    assert "– load-limited" in text
     assert "the load side was the limit in one of the runs" in text
     assert "only absolute figures stand side by side" in text
-    assert "lower bound" not in said(CHANGED)
+    assert "load-limited" not in said(CHANGED)
+
+
+@WIDTHS
+def test_what_was_asked_differently_is_shown_in_full_and_not_compared(width: int) -> None:
+    text = drawn(ASKED, width)
+    whole = " ".join(text.split())
+    assert "The runs were not asked for the same (4 differences): json is not compared." in whole
+    assert "json: request.path /json → /[bold]items[/bold]�[1m" in whole
+    assert "groups.tuned.baseline" in whole
+    assert "page: levels c8 → c8, c32" in whole
+    assert ('{"name":"lamp"}' * 20) in re.sub(r"\s", "", text)
+    assert whole.count("redefined") == 2
+    assert "the scenario asked for something else, so there is no ratio" in whole
+    assert "not asked for the same" not in said(CHANGED)
+
+
+def test_at_a_set_rate_times_are_compared_and_read_as_speed() -> None:
+    slower = replace(
+        changed(OTHER, 1.25, Verdict.SLOWER, "json-open", Level(256, 1500.0)), metric=Metric.RESPONSE_P90, baseline=BASE
+    )
+    text = said(two(slower))
+    assert re.search(rf"{OTHER} under json-open r1500 \(p90 ms at the set rate\) is slower than before: 0\.80", text)
+    assert "At a set rate throughput is that rate, and is not compared." in text
+    assert "set rate" not in said(SAME)
+    assert "overloaded" in said(OVERLOADED)
+    assert "what was not has no response time" in said(OVERLOADED)
 
 
 @WIDTHS

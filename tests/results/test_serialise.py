@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import ErrorKind, Ledger
 from sgibench.results.records import (
+    GroupInfo,
     Level,
     Manifest,
     MemoryMark,
@@ -24,7 +25,7 @@ from sgibench.results.records import (
 )
 from sgibench.results.serialise import LATER, manifest_from_dict, manifest_to_dict, trial_from_dict, trial_to_dict
 
-from .builders import manifest, steady_trial
+from .builders import A, B, manifest, steady_trial
 
 TEXT = st.text(max_size=8)
 COUNT = st.integers(0, 10**9)
@@ -106,6 +107,18 @@ def test_a_trial_survives_json(trial: Trial) -> None:
 @settings(max_examples=50)
 def test_a_manifest_survives_json(manifest: Manifest) -> None:
     assert manifest_from_dict(json.loads(json.dumps(manifest_to_dict(manifest)))) == manifest
+
+
+def test_a_group_from_before_it_could_leave_scenarios_out_leaves_none_out() -> None:
+    group = GroupInfo("equal", "equal", A, (A, B), 16, ("cpu",))
+    data = json.loads(json.dumps(manifest_to_dict(replace(manifest(), groups=(group,)))))
+    assert manifest_from_dict(data).groups == (group,)
+    del data["groups"][0]["without"]
+    for scenario in data["scenarios"]:
+        del scenario["holding"]
+    old = manifest_from_dict(data)
+    assert old.groups == (replace(group, without=()),)
+    assert not any(scenario.holding for scenario in old.scenarios)
 
 
 def test_a_trial_from_before_there_were_ceilings_has_none() -> None:

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from sgibench.results.records import GroupInfo, Level, NotPossible, ScenarioInfo, ScenarioKind, Trial
+from sgibench.results.records import GroupInfo, Level, MemoryMark, NotPossible, ScenarioInfo, ScenarioKind, Trial
 from sgibench.results.summarise import summarise
-from sgibench.results.summary import Metric, Verdict
+from sgibench.results.summary import MemorySlope, Metric, Verdict
 
-from .builders import A, B, C, drifting_trials, manifest, run, steady_trial, trial, turn
+from .builders import JSON, A, B, C, drifting_trials, manifest, run, steady_trial, trial, turn
 
 EQUAL = GroupInfo("equal-slots", "At equal slots", A, (A, B), slots=16)
 TUNED = GroupInfo("tuned", "Tuned", B, (B, C))
@@ -44,6 +44,21 @@ def test_beyond_its_slots_a_group_at_equal_slots_compares_nothing() -> None:
     assert len(summary.results) == 2
 
 
+def test_a_group_compares_no_scenario_that_it_goes_without_and_none_with_slow_clients_at_equal_slots() -> None:
+    trials = epochs({A: 1000.0, B: 2000.0})
+    scenario, level = trials[0].scenario, trials[0].level
+    at_level = replace(EQUAL, slots=level.concurrency)
+    without = replace(at_level, without=(scenario,))
+    assert summarise(run(trials, replace(manifest((A, B)), groups=(without,)))).comparisons == ()
+    assert summarise(run(trials, replace(manifest((A, B)), groups=(replace(TUNED, targets=(A, B)),)))).comparisons
+    base = manifest((A, B))
+    slow = tuple(replace(each, slow_clients=50) for each in base.scenarios)
+    assert summarise(run(trials, replace(base, groups=(at_level,)))).comparisons
+    beside = summarise(run(trials, replace(base, groups=(at_level,), scenarios=slow)))
+    assert beside.comparisons == ()
+    assert beside.to_dict()["groups"][0]["without"] == tuple(each.name for each in slow)
+
+
 def test_a_run_without_groups_compares_all_with_its_baseline() -> None:
     (group,) = manifest((A, B, C), baseline=B).compared
     assert (group.name, group.baseline, group.targets) == ("", B, (A, B, C))
@@ -70,6 +85,26 @@ def test_cold_starts_are_compared_by_time_and_have_no_throughput() -> None:
     assert comparison.ratio.value == pytest.approx(3, rel=0.01)
     (lead,) = summary.leads
     assert (lead.target, lead.baseline, lead.verdict) == (A, B, Verdict.FASTER)
+
+
+def held_after(earlier_mib: float) -> list[MemorySlope]:
+    """Slopes of 10 KiB for each of up to 1,000 connections, after something else in the same launch."""
+    held = ScenarioInfo("held", "held", "GET", "/wait", (Level(100), Level(1000)))
+
+    def one(number: int, scenario: str, level: Level, mib: float) -> Trial:
+        return trial(
+            [turn(100, number)], scenario=scenario, level=level, memory=[MemoryMark("peak", 1, mib, 1, 1, "pss")]
+        )
+
+    trials = [one(0, JSON.name, JSON.levels[0], earlier_mib)]
+    trials += [one(at, "held", level, 50 + level.concurrency * 10 / 1024) for at, level in enumerate(held.levels, 1)]
+    return list(summarise(run(trials, manifest((A,), (JSON, held)))).memory_slopes)
+
+
+def test_memory_that_a_launch_had_taken_before_shows_no_slope() -> None:
+    (slope,) = held_after(48.0)
+    assert slope.memory_per_request_kib.value == pytest.approx(10)
+    assert held_after(70.0) == []
 
 
 def test_what_answers_has_no_start() -> None:

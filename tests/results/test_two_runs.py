@@ -6,12 +6,27 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sgibench.results.differences import EnvironmentDifference, environment_differences
 from sgibench.results.estimate import Estimate, from_epochs
 from sgibench.results.records import GroupInfo, Level, Run, ScenarioInfo, ScenarioKind, Trial
 from sgibench.results.summary import Metric, Verdict
-from sgibench.results.two_runs import EnvironmentDifference, Pair, compare_runs, environment_differences, quotient
+from sgibench.results.two_runs import NotCompared, Pair, compare_runs, quotient
 
-from .builders import JSON, A, B, C, drifting_trials, manifest, problem, run, steady_trial, target_info, trial, turn
+from .builders import (
+    JSON,
+    A,
+    B,
+    C,
+    drifting_trials,
+    ledger,
+    manifest,
+    problem,
+    run,
+    steady_trial,
+    target_info,
+    trial,
+    turn,
+)
 
 LIMITED = problem(code="generator-limited", message="the load side was at its ceiling")
 
@@ -275,3 +290,145 @@ def test_cold_starts_are_compared_by_time() -> None:
     assert pair.relative.value == pytest.approx(0.5, rel=0.01)
     assert pair.change is Verdict.FASTER
     assert (pair.first_verdict, pair.second_verdict) == (Verdict.SLOWER, Verdict.SAME)
+
+
+PACED = ScenarioInfo("paced", "a rate", "GET", "/json", (Level(8, 1000.0),))
+
+
+def at_a_rate(medians_us: dict[str, int], *, dropped: int = 0, answers: int = 1000) -> Run:
+    """Three launches that answer 1000 requests/s, half of them in the time given, and the rest in four times that."""
+    quick = answers // 2 + 1
+    trials = [
+        trial(
+            [turn(0, elapsed_s=answers / 1000, counts=ledger(answers, dropped=dropped))],
+            name,
+            epoch,
+            scenario="paced",
+            level=PACED.levels[0],
+            service_us=[500] * answers,
+            response_us=[us + epoch for us in [median] * quick + [4 * median] * (answers - quick)],
+            lag_us=[10] * answers,
+        )
+        for name, median in medians_us.items()
+        for epoch in (1, 2, 3)
+    ]
+    return run(trials, manifest((A, B), (PACED,)))
+
+
+def test_at_a_set_rate_response_times_are_compared_and_the_rate_is_not() -> None:
+    first, second = at_a_rate({A: 2000, B: 4000}), at_a_rate({A: 3000, B: 3000})
+    every = compare_runs(first, second).pairs
+    assert [pair.target for pair in every] == [A, B, A, B], "one percentile after the other"
+    pairs = [pair for pair in every if pair.target == B]
+    assert [pair.metric for pair in pairs] == [Metric.RESPONSE_P50, Metric.RESPONSE_P90]
+    half, most = pairs
+    assert half.first is not None
+    assert most.first is not None
+    assert (half.first.value, most.first.value) == pytest.approx((4.0, 16.0), rel=0.01)
+    for pair in pairs:
+        assert pair.relative is not None
+        assert pair.relative.value == pytest.approx(0.5, rel=0.01)
+        assert (pair.change, pair.first_verdict, pair.second_verdict) == (
+            Verdict.FASTER,
+            Verdict.SLOWER,
+            Verdict.SAME,
+        )
+    assert pairs[0].to_dict()["metric"] == "response_p50_ms"
+
+
+def test_a_percentile_that_a_run_has_too_few_answers_for_is_not_compared() -> None:
+    first, second = at_a_rate({A: 2000, B: 4000}), at_a_rate({A: 2000, B: 4000}, answers=50)
+    assert {pair.metric for pair in compare_runs(first, second).pairs} == {Metric.RESPONSE_P50}
+
+
+def test_times_of_those_that_were_sent_are_not_compared_where_others_could_not_be() -> None:
+    first, second = at_a_rate({A: 2000, B: 4000}), at_a_rate({A: 2000, B: 2000}, dropped=200)
+    for pair in compare_runs(first, second).pairs:
+        assert pair.not_compared is NotCompared.OVERLOADED
+        assert (pair.across, pair.relative, pair.change) == (None, None, None)
+        assert pair.first is not None
+        assert pair.second is not None
+
+
+def asking(made_of: Run, **definition: object) -> Run:
+    return replace(made_of, manifest=replace(made_of.manifest, definitions={"json": definition}))
+
+
+def differences(first: Run, second: Run) -> list[tuple[str, str, str | None, str | None]]:
+    found = compare_runs(first, second).definitions
+    return [(item.scenario, item.key, item.first, item.second) for item in found]
+
+
+def test_a_scenario_that_asked_for_something_else_is_told_and_not_compared() -> None:
+    here, there = made({A: 1000.0, B: 2000.0}), made({A: 1000.0, B: 1000.0}, "run-2")
+    first = asking(here, request={"path": "/json"}, mix=[{"weight": 2}, {"weight": 1}])
+    second = asking(there, request={"path": "/other"}, expect={"status": 404}, mix=[{"weight": 2}, {"weight": 3}])
+    assert differences(first, second) == [
+        ("json", "expect.status", None, "404"),
+        ("json", "mix.2.weight", "1", "3"),
+        ("json", "request.path", "/json", "/other"),
+    ]
+    pair = pair_of(first, second)
+    assert pair.not_compared is NotCompared.REDEFINED
+    assert (pair.across, pair.relative, pair.change, pair.contradicts) == (None, None, None, False)
+    assert pair.first is not None, "each run's own figures stand"
+    document = compare_runs(first, second).to_dict()
+    assert document["pairs"][1]["not_compared"] == "redefined"
+    assert document["definition_differences"][0] == {
+        "scenario": "json",
+        "key": "expect.status",
+        "first": None,
+        "second": "404",
+    }
+    assert differences(first, first) == []
+
+
+def test_other_levels_are_told_and_those_that_both_have_are_compared() -> None:
+    first = made({A: 1000.0, B: 2000.0})
+    more = replace(JSON, levels=(Level(32), Level(64)))
+    second = replace(first, manifest=replace(first.manifest, scenarios=(more,)))
+    assert differences(first, second) == [("json", "levels", "c32", "c32, c64")]
+    assert pair_of(first, second).relative is not None
+
+
+def test_a_run_from_before_definitions_were_recorded_is_held_to_what_it_tells() -> None:
+    old = made({A: 1000.0, B: 2000.0})
+    new = asking(old, request={"path": "/json", "headers": {"X": "1"}})
+    assert differences(old, new) == []
+    moved = replace(new, manifest=replace(new.manifest, scenarios=(replace(JSON, path="/other"),)))
+    assert differences(old, moved) == [("json", "path", "/json", "/other")]
+
+
+def with_upstream(made_of: Run, told: str, needs: tuple[str, ...]) -> Run:
+    scenario = replace(JSON, needs=needs)
+    about = replace(made_of.manifest, scenarios=(scenario,), environment={"services": {"upstream": told}})
+    return replace(made_of, manifest=about)
+
+
+def test_another_latency_of_the_upstream_makes_another_scenario_of_what_calls_it() -> None:
+    same = made({A: 1000.0, B: 2000.0})
+    calling = with_upstream(same, "5 ms", ("upstream",)), with_upstream(same, "20 ms", ("upstream",))
+    assert differences(*calling) == [("json", "upstream's latency", "5 ms", "20 ms")]
+    assert pair_of(*calling).not_compared is NotCompared.REDEFINED
+    others = with_upstream(same, "5 ms", ()), with_upstream(same, "20 ms", ())
+    assert differences(*others) == []
+    assert pair_of(*others).not_compared is None
+
+
+def test_what_the_suites_compare_is_told_and_takes_nothing_out() -> None:
+    same = made({A: 1000.0, B: 2000.0, C: 3000.0})
+
+    def within(suite: str, group: GroupInfo) -> Run:
+        return replace(same, manifest=replace(same.manifest, suite=suite, groups=(group,)))
+
+    runs = (
+        within("full", GroupInfo("one", "", A, (A, B))),
+        within("mine", GroupInfo("one", "", B, (A, B, C), slots=64)),
+    )
+    assert differences(*runs) == [
+        ("", "groups.one.baseline", A, B),
+        ("", "groups.one.slots", "None", "64"),
+        ("", "groups.one.targets", f"{A}, {B}", f"{A}, {B}, {C}"),
+        ("", "suite", "full", "mine"),
+    ]
+    assert all(pair.not_compared is None for pair in compare_runs(*runs).pairs)
