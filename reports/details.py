@@ -8,28 +8,27 @@ from typing import Any
 
 from ..results.estimate import Estimate
 from ..results.ledger import ErrorKind
-from ..results.records import ProblemCode, TargetInfo
+from ..results.records import TargetInfo
 from ..results.summary import Comparison, Metric, Summary
-from ..results.validity import Check, checks_of
 from .figures import comparison_table
-from .format import MISSING, exact, joined, number, percent, plain, value_of, whole
+from .format import MISSING, exact, joined, number, plain, whole
 from .measures import figure_of
 from .panels import UNCOMPARED, Panel, Standing, level_text, scenario_name
+from .physics import physics_cell, physics_note
 from .tables import (
     YOURS_NOTE,
     Cell,
     Column,
     Line,
     Table,
-    Tone,
     cannot_lines,
     cannot_notes,
     figure,
     no_time_note,
     scaled,
     tags,
-    times_of,
 )
+from .whole import whole_table
 
 NAME = Column("Target", numeric=False)
 METRIC_NAMES = {
@@ -50,9 +49,9 @@ class Entry:
 
 
 def number_tables(panel: Panel, summary: Summary, *, full: bool = True) -> tuple[Table, ...]:
-    """Every figure of a panel, invalid results included; where there is no room, what its key table lacks, in one."""
+    """Every figure of a panel, invalid results included; where there is no room, one line for each result."""
     if not full:
-        return (_brief(panel),)
+        return (whole_table(panel),)
     times = () if panel.cold else _latencies(panel)
     return (_figures(panel), *times, _ledger(panel), *_comparisons(panel, summary))
 
@@ -71,8 +70,6 @@ def _figures(panel: Panel) -> Table:
         Column("Standing", numeric=False),
         Column("Physics", numeric=False),
     )
-    checks = checks_of(panel.scenario, panel.level)
-    physics = Cell("held" if checks else "not checked", tone=Tone.NEUTRAL if checks else Tone.MUTED)
     lines = []
     for row in panel.rows:
         result, best, memory = row.result, figure_of(row.result), row.result.memory_mib
@@ -83,49 +80,10 @@ def _figures(panel: Panel) -> Table:
             cells += [figure(result.context_switches_per_request), figure(memory.idle), figure(memory.peak), kind]
             cells.append(Cell(result.generator.in_words.replace("%", " %")))
         standing = f"invalid: {row.reason}" if row.standing is Standing.INVALID else row.standing.value
-        broken = any(problem.code is ProblemCode.IMPOSSIBLE for problem in result.problems)
-        held = Cell("broken", tone=Tone.BAD) if broken else physics
-        cells += [Cell(whole(best.n if best else 0)), Cell(standing), held]
+        cells += [Cell(whole(best.n if best else 0)), Cell(standing), physics_cell(panel, row)]
         lines.append(Line(plain(result.target), tuple(cells), tags(row)))
-    notes = (_physics_note(panel, checks), *cannot_notes([panel]))
+    notes = (physics_note(panel), *cannot_notes([panel]))
     return Table(f"Figures, {panel.place}", columns, (*lines, *cannot_lines(panel)), notes)
-
-
-def _physics_note(panel: Panel, checks: Sequence[Check]) -> str:
-    """What was checked of the figures, and why the rest cannot be."""
-    if panel.cold:
-        return "Physics: nothing presses on a start, so neither Little's law nor slots over wait can be checked."
-    whys = (
-        (panel.open_loop, "Little's law and slots over wait, in the open loop, where answers of the drain count too"),
-        (bool(panel.scenario.locustfile), "Little's law, since a user may have several requests in flight"),
-        (Check.SOONEST not in checks, "slots over wait, for want of a known wait that is long enough"),
-    )
-    gaps = [why for applies, why in whys if applies]
-    held = joined([check.value for check in checks]) or "nothing"
-    return f"Physics, checked: {held}." + (f" Not checked: {'; '.join(gaps)}." if gaps else "")
-
-
-def _brief(panel: Panel) -> Table:
-    """One line for each result, without intervals."""
-    tails = () if panel.cold else ("p90", "p99.9")
-    columns = (
-        NAME,
-        *(Column(name, "ms") for name in tails),
-        Column("Memory idle", "MiB"),
-        Column("Right"),
-        Column("Errors"),
-        Column("Load side", numeric=False),
-        Column("Launches"),
-    )
-    lines = []
-    for row in panel.rows:
-        result, times, ledger = row.result, times_of(row.result), row.result.ledger
-        values = [value_of(times.get(name)) for name in tails]
-        values += [value_of(result.memory_mib.idle), whole(ledger.ok), whole(ledger.error_count)]
-        values += [MISSING if panel.cold else percent(result.generator.cpu_share), whole(result.launches)]
-        lines.append(Line(plain(result.target), tuple(map(Cell, values)), tags(row)))
-    note = _physics_note(panel, checks_of(panel.scenario, panel.level))
-    return Table(f"Beside the key figures, {panel.place}", columns, tuple(lines), (note,))
 
 
 def _latencies(panel: Panel) -> Iterator[Table]:

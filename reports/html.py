@@ -1,7 +1,5 @@
 """The report as one HTML page: no requests, no scripts that run, light and dark, on a phone and on paper."""
 
-import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,13 +14,15 @@ from ..results.records import Severity
 from ..results.summary import Summary
 from .charts.palette import Style, styles
 from .details import environment_entries, number_tables, scenarios_table, targets_table
+from .document import command_line, embedded_json
 from .format import counted, duration, plain
 from .overview import Section, is_wide, sections
 from .panels import Panel, panels, ranked_names, target_names, uncompared
-from .problems import ADVICE, merged_problems, problem_sentence
+from .problems import advice_of, merged_problems, problem_sentence
 from .sentences import validity
 from .tables import Table
 from .views import Space, group_view
+from .whole import whole_note
 
 # Each level's charts weigh as much as its figures, each figure with its interval twice as much as without.
 DETAILED_RESULTS_MAX = 96
@@ -87,12 +87,13 @@ def _context(summary: Summary) -> dict[str, Any]:
         "validity": validity(summary),
         "problems": merged_problems(summary),
         "problem_sentence": problem_sentence,
-        "advice": ADVICE,
+        "advice": advice_of(summary),
         "invalid": Severity.INVALID,
         "keys": _keys(summary, looks),
         "anything": bool(summary.results),
         "planned": bool(manifest.scenarios) or bool(summary.results),
         "numbers": _numbers(summary, every, apart),
+        "whole_note": "" if full else whole_note(len(summary.results)),
         "targets": targets_table(manifest.targets),
         "scenarios": scenarios_table([*panels(summary), *apart]),
         "environment": environment_entries(manifest.environment),
@@ -103,12 +104,12 @@ def _context(summary: Summary) -> dict[str, Any]:
 
 def _numbers(summary: Summary, every: tuple[Section, ...], apart: tuple[Panel, ...]) -> list[Numbers]:
     full = len(summary.results) <= INTERVALS_RESULTS_MAX
-    titled = [(section.title, section.shown, full) for section in every]
-    if apart:  # they have no key table
-        titled.append(("In no comparison, as they press harder than it allows", apart, True))
+    titled = [(section.title, section.shown) for section in every]
+    if apart:
+        titled.append(("In no comparison, being beyond what their group compares", apart))
     return [
-        Numbers(title, [(panel.place, number_tables(panel, summary, full=complete)) for panel in those])
-        for title, those, complete in titled
+        Numbers(title, [(panel.place, number_tables(panel, summary, full=full)) for panel in those])
+        for title, those in titled
     ]
 
 
@@ -129,17 +130,10 @@ def _facts(summary: Summary) -> list[str]:
 
 def _command(summary: Summary) -> str:
     """The command that was given, with the seed it took."""
-    words = list(summary.manifest.command)
-    if words and not any(word == "--seed" or word.startswith("--seed=") for word in words):
-        words += ["--seed", str(summary.manifest.seed)]
-    return plain(shlex.join(words))
+    return command_line(summary.manifest.command, summary.manifest.seed)
 
 
 def _embedded(summary: Summary) -> Markup | None:
     """The results as JSON that cannot end the element it stands in; None where they are too many for a page."""
-    text = json.dumps(summary.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if len(text) > EMBEDDED_BYTES_MAX:
-        return None
-    for sign in ("<", ">", "&", "\u2028", "\u2029"):
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)
+    text = embedded_json(summary.to_dict(), EMBEDDED_BYTES_MAX)
+    return None if text is None else Markup(text)

@@ -9,8 +9,9 @@ from .charts.lines import Limit, Point, Series, capacity, memory
 from .charts.palette import Style
 from .figures import Figure
 from .format import counted, exact, joined, plain, quantity, shortlist, value_of
+from .holding import slope_of
+from .measures import held_one
 from .panels import Panel, Row, scenario_name
-from .sentences import slope_of
 from .tables import Column, Line, Table, figure, memory_kind
 
 FLAT_GROWTH = 1.1
@@ -158,7 +159,8 @@ def _memory_caption(summary: Summary, names: Sequence[str], panels: Sequence[Pan
     if not known:
         return f"Memory of the whole process tree, idle and at the peak of each level.{gap}"
     (low, first), (high, last) = known[0], known[-1]
-    text = f"One more request held costs {first} {quantity(low, 'KiB')}"
+    one = held_one(panels[0].scenario)
+    text = f"One more {one} held costs {first} {quantity(low, 'KiB')}"
     text += f", and {last} {quantity(high, 'KiB')}." if len(known) > 1 else "."
     text += " The figures at the lines' ends are these slopes."
     if any(slots.get(name, inf) < max(levels) for name in names):
@@ -173,7 +175,7 @@ def _memory_table(panels: Sequence[Panel], summary: Summary, names: Sequence[str
         Column("Target", numeric=False),
         Column("Idle", f"MiB {kind}"),
         *(Column(f"Peak, {panel.level.label}", f"MiB {kind}") for panel in panels),
-        *([Column("A request held", "KiB")] if sloped else []),
+        *([Column(f"A {held_one(panels[0].scenario)} held", "KiB")] if sloped else []),
     )
     lines = []
     for name in names:

@@ -38,6 +38,11 @@ def measure_of(scenario: ScenarioInfo) -> Measure:
     return kinds.get(scenario.kind, ANSWERS)
 
 
+def held_one(scenario: ScenarioInfo) -> str:
+    """What a scenario holds many of: open connections, or requests in flight."""
+    return "connection" if scenario.kind is ScenarioKind.WEBSOCKET else "request"
+
+
 def figure_of(result: Result) -> Estimate | None:
     """The figure by which it is ranked: milliseconds of a cold start, else right answers per second."""
     return result.throughput_rps if result.start_ms is None else result.start_ms

@@ -40,9 +40,11 @@ class Section:
         baseline = f"The baseline is {plain(self.group.baseline)}."
         if self.group.slots is None:
             return f"Each target has the workers and threads that its name says, many or few. {baseline}"
+        apart = joined([plain(name) for name in self.group.without])
+        others = f", nor where something other than slots decides: {apart}" if apart else ""
         return (
-            f"Up to {counted(self.group.slots, 'connection')}, each of these targets serves all requests at once, so "
-            f"that what differs is the code. What presses harder is not compared here. {baseline}"
+            f"Up to {counted(self.group.slots, 'connection')}, each of these targets has a slot for every request, so "
+            f"that what differs is the code. What presses harder is not compared here{others}. {baseline}"
         )
 
     @property
@@ -112,7 +114,7 @@ def leaders_table(section: Section) -> Table:
 
 def _leader_line(panel: Panel, sentence: Sentence) -> Line:
     name = plain(panel.scenario.name)
-    if not panel.ranked or panel.open_loop or not panel.leads:
+    if not panel.ranked or panel.open_loop or panel.holding or not panel.leads:
         said = sentence.outcome.value if not panel.ranked else "not ranked: see the overview"
         return Line(name, (), "", said, Tone.MUTED)
     leader = leader_of(panel)
@@ -130,7 +132,9 @@ def _leader_line(panel: Panel, sentence: Sentence) -> Line:
 
 def _column(panel: Panel) -> Column:
     kind = panel.measure.unit
-    if panel.open_loop:
+    if panel.holding:
+        kind = panel.held_unit
+    elif panel.open_loop:
         kind = f"p99 ms at {exact(panel.level.rate_rps)}/s"
     elif _has_ratios(panel):
         kind = "" if panel.cold else f"at {whole(panel.level.concurrency)}"
@@ -138,14 +142,23 @@ def _column(panel: Panel) -> Column:
 
 
 def _has_ratios(panel: Panel) -> bool:
-    return any(row.is_baseline or row.comparison for row in panel.ranked) and not panel.paced
+    relative = any(row.is_baseline or row.comparison for row in panel.ranked)
+    return relative and not (panel.paced or panel.open_loop or panel.holding)
 
 
 def _absolutes(shown: Sequence[Panel]) -> list[str]:
     """Which columns hold no ratio, and why."""
-    rates = [plain(panel.scenario.name) for panel in shown if panel.open_loop]
-    bare = [plain(p.scenario.name) for p in shown if p.rows and not p.open_loop and not _has_ratios(p)]
+    holding = [plain(panel.scenario.name) for panel in shown if panel.holding]
+    rates = [plain(panel.scenario.name) for panel in shown if panel.open_loop and not panel.holding]
+    told = {*holding, *rates}
+    bare = [name for p in shown if p.rows and not _has_ratios(p) and (name := plain(p.scenario.name)) not in told]
     notes = []
+    if holding:
+        verb = "is" if len(holding) == 1 else "are"
+        notes.append(
+            f"{joined(holding)} {verb} about memory: what one more request or connection held takes; less is better. "
+            "▼ does not keep up."
+        )
     if rates:
         verb = "comes" if len(rates) == 1 else "come"
         notes.append(
@@ -167,11 +180,12 @@ def _cell(panel: Panel, row: Row | None, name: str) -> Cell:
     if row.standing is Standing.SILENT:
         return Cell("▼ answers nobody", tone=Tone.BAD, brief="▼ nobody")
     if row.standing is Standing.AT_LEAST:
-        return Cell("at least", value_of(figure_of(row.result)), Tone.MUTED)
-    if panel.open_loop:
-        tail = times_of(row.result).get("p99")
-        behind = falls_behind(row.result)
-        return Cell(f"{'▼ ' if behind else ''}{value_of(tail)}", tone=Tone.BAD if behind else Tone.NEUTRAL)
+        bound = "" if panel.holding else value_of(figure_of(row.result))
+        return Cell("at least", bound, Tone.MUTED)
+    if panel.open_loop or panel.holding:
+        shown = row.held if panel.holding else times_of(row.result).get("p99")
+        behind = panel.open_loop and falls_behind(row.result)
+        return Cell(f"{'▼ ' if behind else ''}{value_of(shown)}", tone=Tone.BAD if behind else Tone.NEUTRAL)
     if row.is_baseline:
         return Cell("1×", tone=Tone.MUTED)
     if row.comparison is None:
@@ -184,7 +198,7 @@ def _in_order(section: Section, shown: Sequence[Panel]) -> list[str]:
     """The targets, the best on average first; those without a ratio last, in the order of the plan."""
     logs: dict[str, list[float]] = {}
     for panel in shown:
-        for row in panel.ranked if not panel.open_loop and _has_ratios(panel) else ():
+        for row in panel.ranked if _has_ratios(panel) else ():
             if row.is_baseline or row.comparison:
                 ratio = row.comparison.ratio.value if row.comparison else 1.0
                 logs.setdefault(row.result.target, []).append(math.log(ratio))

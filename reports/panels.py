@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ..results.estimate import Estimate
 from ..results.records import (
     USUAL_CONNECTIONS,
     GroupInfo,
@@ -18,7 +19,7 @@ from ..results.records import (
 )
 from ..results.summary import Comparison, Metric, Result, Summary, Verdict
 from .format import counted, exact, plain
-from .measures import Measure, figure_of, inverted, measure_of
+from .measures import Measure, figure_of, held_one, inverted, measure_of
 
 UNCOMPARED = GroupInfo("", "In no comparison", "", ())
 
@@ -35,7 +36,8 @@ class Standing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Row:
     """A result, where it stands, and its figure against the baseline's (None for the baseline itself), a larger ratio
-    being the better one. `interpreter` is told where the run has several."""
+    being the better one. `interpreter` is told where the run has several, `held` where the scenario is about what each
+    request in flight takes in memory, in KiB."""
 
     result: Result
     standing: Standing
@@ -43,6 +45,7 @@ class Row:
     comparison: Comparison | None
     ours: bool
     interpreter: str = ""
+    held: Estimate | None = None
 
     @property
     def partial(self) -> bool:
@@ -91,6 +94,16 @@ class Panel:
     def cold(self) -> bool:
         """Whether it is about starts."""
         return self.metric is Metric.START
+
+    @property
+    def holding(self) -> bool:
+        """Whether it is about memory: of each request in flight, or each open connection."""
+        return self.scenario.holding
+
+    @property
+    def held_unit(self) -> str:
+        """What memory is counted in there."""
+        return f"KiB/{held_one(self.scenario)}"
 
     @property
     def place(self) -> str:
@@ -160,7 +173,7 @@ def _of_group(
     shelf: "_Shelf", group: GroupInfo, plan: Iterable[tuple[ScenarioInfo, tuple[Level, ...]]]
 ) -> Iterable[Panel]:
     for scenario, levels in plan:
-        compared = [level for level in levels if group.compares(level)]
+        compared = [level for level in levels if group.compares(scenario.name, level)]
         for level in compared:
             yield _panel(shelf, group, scenario, level, headline=level == max(compared))
 
@@ -208,6 +221,7 @@ class _Shelf:
         self.comparisons = {
             (each.group, each.scenario, each.level, each.metric, each.target): each for each in summary.comparisons
         }
+        self.slopes = {(each.scenario, each.target): each.memory_per_request_kib for each in summary.memory_slopes}
         self.leads: dict[tuple[str, str, Level, Metric], list[Comparison]] = {}
         for lead in summary.leads:
             self.leads.setdefault((lead.group, lead.scenario, lead.level, lead.metric), []).append(lead)
@@ -225,6 +239,9 @@ def _panel(shelf: _Shelf, group: GroupInfo, scenario: ScenarioInfo, level: Level
     rows = [_row(shelf, group, metric, result) for result in members]
     order, sign = list(Standing), 1 if metric is Metric.START else -1
     rows.sort(key=lambda row: (order.index(row.standing), sign * _value(row.result), row.result.target))
+    if scenario.holding:
+        rows = [replace(row, held=shelf.slopes.get((scenario.name, row.result.target))) for row in rows]
+        rows.sort(key=lambda row: (order.index(row.standing), row.held.value if row.held else math.inf))
     leads = shelf.leads.get((group.name, scenario.name, level, metric), ()) if group is not UNCOMPARED else ()
     cannot = tuple(
         cell

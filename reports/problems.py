@@ -1,9 +1,10 @@
 """What is wrong with a run, in order of weight, in sentences, and with what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..results.records import Problem, ProblemCode, Severity
 from ..results.summary import Summary
+from ..results.validity import TIMEOUT
 from .format import plain
 
 _SEE_LOG = "See the server's log in the run's folder."
@@ -23,7 +24,9 @@ ADVICE: Mapping[ProblemCode, str] = {
     ProblemCode.WORKER_COUNT: f"{_SEE_LOG} Workers may be failing to start, for want of memory for instance.",
     ProblemCode.NOT_STARTED: _SEE_LOG,
     ProblemCode.WRONG_ANSWERS: "Let the app give the answer that the scenario expects.",
-    ProblemCode.SKIPPED_WORK: "Let the app ask the upstream anew for every request.",
+    ProblemCode.SKIPPED_WORK: "Let the app do, for every request, all that its answer stands for.",
+    ProblemCode.BACKLOG: "Offer a rate that it keeps up with, or give its background work more threads.",
+    ProblemCode.UNCHECKED: "Let the app use the DATABASE_URL and UPSTREAM_URL of the run: those are looked at.",
     ProblemCode.SLOW_CLIENTS: "Look for a timeout of the server: where it is short, slow clients hold little for long.",
     ProblemCode.LOAD_LOST: "Run it again; if the load side fails again, report it with the run's folder.",
     ProblemCode.REJECTED_MESSAGES: "Find out which program on this machine sends to ports that are not its own.",
@@ -34,6 +37,27 @@ ADVICE: Mapping[ProblemCode, str] = {
     ProblemCode.FEW_SAMPLES: "Measure longer: a higher --budget or more --epochs.",
     ProblemCode.INTERRUPTED: "Run it again to the end.",
 }
+SLOW_CLIENTS_ADVICE = (
+    "That is what slow clients do to a server that holds a worker or a thread for each: put a proxy before it that "
+    "takes requests in whole, or take a server that waits for many clients at once."
+)
+
+
+def advice_of(summary: Summary) -> Callable[[Problem], str]:
+    """What to do about each problem of a run; where slow clients were the cause, it is not in the server's log."""
+    slow = {scenario.name for scenario in summary.manifest.scenarios if scenario.slow_clients}
+    held_off = {
+        (result.target, result.scenario)
+        for result in summary.results
+        if result.scenario in slow and result.ledger.error_count == result.ledger.errors.get(TIMEOUT, 0)
+    }
+
+    def advice(problem: Problem) -> str:
+        if problem.code is ProblemCode.ERRORS and (problem.target, problem.scenario) in held_off:
+            return SLOW_CLIENTS_ADVICE
+        return ADVICE.get(problem.code, "")
+
+    return advice
 
 
 def problem_sentence(problem: Problem) -> str:

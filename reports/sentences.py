@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..results.estimate import Estimate
 from ..results.records import Severity
-from ..results.summary import Comparison, Result, Summary, Verdict
-from .format import counted, exact, joined, number, percent, plain, quantity, ratio, shortlist, value_of
+from ..results.summary import Comparison, Summary, Verdict
+from .format import counted, joined, plain, quantity, ratio, shortlist, value_of
+from .holding import holding_rate, limit_of, memories, slope_sentence
 from .measures import figure_of
 from .open_loop import keeping_up, response_tails
 from .panels import Panel, Row, Standing, decided, panels, standing_of, undecided
-
-NAMED_MEMORIES_MAX = 4
 
 
 class Outcome(StrEnum):
@@ -99,7 +97,8 @@ def _verdict(panel: Panel, summary: Summary) -> Sentence:
     outcome, parts = _ranking(panel)
     parts += _unranked(panel)
     if panel.headline and panel.ranked:
-        parts += response_tails(panel) if panel.open_loop else _holding(panel, summary)
+        parts += response_tails(panel) if panel.open_loop else []
+        parts += _holding(panel, summary)
     return Sentence(panel.place, outcome, " ".join(parts), panel.headline, panel.group.name)
 
 
@@ -112,7 +111,9 @@ def _ranking(panel: Panel) -> tuple[Outcome, list[str]]:
         silent = not panel.standing(Standing.INVALID) and not panel.standing(Standing.AT_LEAST)
         return Outcome.MEASURED if silent else Outcome.INVALID, ["no result can be ranked."]
     if panel.open_loop:
-        return Outcome.MEASURED, [keeping_up(panel)]
+        return Outcome.MEASURED, [keeping_up(panel), *([slope_sentence(panel, first=False)] if panel.holding else [])]
+    if panel.holding:
+        return Outcome.MEASURED, [slope_sentence(panel, first=True), *holding_rate(panel)]
     if not panel.leads:
         return Outcome.MEASURED, [_alone(panel)]
     leader = leader_of(panel)
@@ -241,37 +242,12 @@ def _holding(panel: Panel, summary: Summary) -> list[str]:
     """For a waiting scenario: how near the leader comes to what waiting allows, and what memory it takes."""
     if not panel.scenario.waiting:
         return []
-    parts = []
+    if panel.holding or panel.open_loop:
+        return memories(panel.ranked, panel, summary)
     leader = leader_of(panel)
-    limit = panel.limit_rps
-    if limit and leader.result.throughput_rps:
-        parts.append(
-            f"That is {percent(leader.result.throughput_rps.value / limit)} of the {number(limit)} requests/s that "
-            f"{counted(panel.level.concurrency, 'connection')} can give when every answer takes "
-            f"{exact(panel.scenario.floor_ms)} ms at least."
-        )
-    ties = [tie.baseline for tie in undecided(panel) if tie.ratio.low is not None]
-    names = [leader.result.target, *ties][:NAMED_MEMORIES_MAX]
-    memories = [_memory(row.result, summary) for name in names for row in panel.ranked if row.result.target == name]
-    known = [memory for memory in memories if memory]
-    if known:
-        parts.append(f"Memory at the peak: {'; '.join(known)}.")
-    return parts
-
-
-def _memory(result: Result, summary: Summary) -> str:
-    if result.memory_mib.peak is None:
-        return ""
-    text = f"{plain(result.target)} {quantity(result.memory_mib.peak, f'MiB {result.memory_mib.kind.upper()}')}"
-    slope = slope_of(summary, result.target, result.scenario)
-    return f"{text}, {quantity(slope, 'KiB')} for each request held" if slope else text
-
-
-def slope_of(summary: Summary, target: str, scenario: str) -> Estimate | None:
-    """What a request in flight costs a target in memory, KiB."""
-    slopes = (slope for slope in summary.memory_slopes if slope.target == target and slope.scenario == scenario)
-    found = next(slopes, None)
-    return found.memory_per_request_kib if found else None
+    names = [leader.result.target, *(tie.baseline for tie in undecided(panel) if tie.ratio.low is not None)]
+    rows = [row for name in names for row in panel.ranked if row.result.target == name]
+    return [*limit_of(panel, leader), *memories(rows, panel, summary)]
 
 
 def _figure(panel: Panel, row: Row) -> str:

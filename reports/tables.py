@@ -1,13 +1,13 @@
 """Tables as data, for the page, the terminal and Markdown alike; and the key table of each panel."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..results.estimate import Estimate
 from ..results.summary import Result, Verdict
 from .format import MISSING, interval, joined, plain, ratio_interval, ratio_value, shortlist, value_of
-from .measures import START_NOTE, figure_of
+from .measures import START_NOTE, figure_of, held_one
 from .panels import Panel, Row, Standing
 
 
@@ -90,8 +90,8 @@ KEY_PERCENTILES = ("p50", "p99")
 ONE_LAUNCH_NOTE = "One launch: figures without an interval, and ratios without a verdict."
 
 
-def key_table(panel: Panel, *, intervals: bool = True) -> Table:
-    """The figures that matter most, for every target of a panel; without `intervals` only ratios have theirs."""
+def key_table(panel: Panel) -> Table:
+    """The figures that matter most, for every target of a panel."""
     measure = panel.measure
     columns = [
         Column("Target", numeric=False, weight=10),
@@ -107,16 +107,12 @@ def key_table(panel: Panel, *, intervals: bool = True) -> Table:
             Column("CPU", f"µs/{measure.one}", weight=5),
             Column("Memory peak", f"MiB {memory_kind(panel)}".rstrip(), weight=6),
         ]
+    if panel.holding:
+        columns.insert(1, Column("Memory slope", panel.held_unit, weight=9))
     if interpreted(panel):
         columns.insert(1, Column("Interpreter", numeric=False, weight=7))
     lines = (*(_key_line(panel, row) for row in panel.rows), *cannot_lines(panel))
-    if not intervals:
-        lines = tuple(replace(line, cells=tuple(map(_bare, line.cells))) for line in lines)
-    return Table(panel.place, tuple(columns), lines, _notes(panel))
-
-
-def _bare(cell: Cell) -> Cell:
-    return cell if cell.word else replace(cell, note="")
+    return Table(panel.place, tuple(columns), lines, panel_notes(panel))
 
 
 def interpreted(panel: Panel) -> bool:
@@ -161,6 +157,14 @@ def figure(estimate: Estimate | None) -> Cell:
     return Cell(text, interval(estimate), Tone.MUTED if text == MISSING else Tone.NEUTRAL)
 
 
+def held_note(panel: Panel) -> str:
+    """What the slope is."""
+    return (
+        f"Memory slope: what one more {held_one(panel.scenario)} held takes, so less is better; it is known where a "
+        "target was measured at two levels or more."
+    )
+
+
 def tags(row: Row) -> str:
     """What is to be said of a target beside its name."""
     marks = (("baseline", row.is_baseline), ("†", not row.ours), ("‡", row.partial))
@@ -195,6 +199,8 @@ def _key_line(panel: Panel, row: Row) -> Line:
         times = times_of(result)
         cells += [figure(times.get(name)) for name in KEY_PERCENTILES]
         cells += [figure(result.cpu_us_per_request), figure(result.memory_mib.peak)]
+    if panel.holding:
+        cells.insert(0, figure(row.held))
     if interpreted(panel):
         cells.insert(0, Cell(plain(row.interpreter)))
     return Line(name, tuple(cells), tags(row))
@@ -221,12 +227,14 @@ def ratio_cell(row: Row) -> Cell:
     return Cell(ratio_value(ratio), ratio_interval(ratio), tone, f"{sign} {row.comparison.verdict.value}")
 
 
-def _notes(panel: Panel) -> tuple[str, ...]:
+def panel_notes(panel: Panel) -> tuple[str, ...]:
+    """What has to be said beneath a panel's figures."""
     ranked = [figure_of(row.result) for row in panel.ranked]
     shown = [times_of(row.result) for row in (*panel.ranked, *panel.standing(Standing.AT_LEAST))]
     missing = any(name not in times for times in shown for name in KEY_PERCENTILES)
     notes = (
         (START_NOTE, panel.cold and bool(ranked)),
+        (held_note(panel), panel.holding and bool(ranked)),
         (AT_LEAST_NOTE, bool(panel.standing(Standing.AT_LEAST))),
         (SILENT_NOTE, bool(panel.standing(Standing.SILENT))),
         (no_time_note(panel.open_loop), missing and not panel.cold),

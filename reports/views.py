@@ -24,17 +24,17 @@ ROOM = {"forests": 110_000, "capacities": 50_000, "latencies": 60_000, "memories
 @dataclass(frozen=True, slots=True)
 class Space:
     """How much of a run a page has room for: `headlines_only` leaves the other levels to the numbers, `share` is the
-    part of the room for charts that each group has (None: all are drawn), `intervals` go with all figures or only with
-    ratios."""
+    part of the room for charts that each group has (None: all are drawn); without `key_tables` the numbers have all."""
 
     headlines_only: bool
     share: float | None
-    intervals: bool = True
+    key_tables: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """One group on the page. Pairs hold what is of headline levels, and the rest; `undrawn` counts levels left out."""
+    """One group on the page. Pairs hold what is of headline levels, and the rest; `undrawn` counts levels left out,
+    `unheld` the scenarios whose memory is among the numbers only."""
 
     title: str
     meaning: str
@@ -46,6 +46,7 @@ class GroupView:
     figures: Mapping[str, Split[Figure]]
     anything: bool
     undrawn: int
+    unheld: int
 
 
 def group_view(
@@ -61,11 +62,16 @@ def group_view(
         section.group.baseline,
         overview_table(section) if wide and any(panel.rows for panel in shown) else None,
         *sentences,
-        _split((panel.headline, key_table(panel, intervals=space.intervals)) for panel in detailed),
+        _split((panel.headline, key_table(panel)) for panel in (detailed if space.key_tables else ())),
         _figures(shown, detailed, summary, looks, _Pen(names, space.share)),
         bool(shown),
         len(shown) - len(detailed),
+        _unheld(shown) if space.share is not None else 0,
     )
+
+
+def _unheld(shown: Sequence[Panel]) -> int:
+    return len({panel.scenario.name for panel in shown if not panel.cold and not panel.scenario.waiting})
 
 
 class _Pen:

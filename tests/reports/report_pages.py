@@ -8,7 +8,11 @@ from sgibench.reports.html import render_html
 
 from .report_cases import case
 
-VOID = frozenset({"meta", "link", "img", "br", "hr", "input", "use", "path"})
+VOID = frozenset({"meta", "link", "img", "br", "hr", "input", "use", "path", "wbr"})
+CELLS = frozenset({"td", "th"})
+# What ends with the start, or the end, of something else: HTML needs no end tag there.
+ENDED_BY_START = {"td": CELLS, "th": CELLS, "tr": CELLS | {"tr"}, "tbody": CELLS | {"tr", "thead"}}
+ENDED_BY_END = {"table": CELLS | {"tr", "thead", "tbody"}}
 
 
 @cache
@@ -35,6 +39,7 @@ class Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.end_implied(ENDED_BY_START.get(tag, frozenset()))
         element = Element(tag, {name: value or "" for name, value in attrs})
         self.elements.append(element)
         if tag not in VOID:
@@ -45,8 +50,13 @@ class Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
+            self.end_implied(ENDED_BY_END.get(tag, frozenset()))
             assert self.open, f"</{tag}> closes nothing"
             assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
+            self.open.pop()
+
+    def end_implied(self, tags: frozenset[str]) -> None:
+        while self.open and self.open[-1].tag in tags:
             self.open.pop()
 
     def handle_data(self, data: str) -> None:

@@ -10,11 +10,12 @@ from sgibench.reports.details import number_tables
 from sgibench.reports.markdown import render_markdown
 from sgibench.reports.overview import overview_table, sections
 from sgibench.reports.panels import Panel, Standing, panels, uncompared
+from sgibench.reports.problems import SLOW_CLIENTS_ADVICE, advice_of, merged_problems
 from sgibench.reports.sentences import Outcome, verdicts
 from sgibench.reports.tables import key_table
 from sgibench.reports.terminal import render_terminal
 
-from .grouped import BARE, EQUAL, FLASK, FLASK_2, NO_WEBSOCKET, STARLETTE, STARLETTE_2, TUNED
+from .grouped import BARE, EQUAL, FLASK, FLASK_2, NO_WEBSOCKET, SLOW, STARLETTE, STARLETTE_2, TUNED
 from .report_cases import case
 from .report_pages import page, read
 
@@ -48,7 +49,7 @@ def test_a_level_beyond_equal_slots_is_in_no_comparison_of_theirs_but_among_the_
     assert ("json, 64 connections", BARE) in apart
     assert all(target in EQUAL.targets for _, target in apart)
     assert all(row.comparison is None for each in uncompared(case("wide")) for row in each.rows)
-    assert "In no comparison, as they press harder than it allows" in page("wide")
+    assert "In no comparison, being beyond what their group compares" in page("wide")
 
 
 @pytest.mark.parametrize("name", ["grouped", "wide"])
@@ -58,7 +59,7 @@ def test_each_group_has_its_title_meaning_and_baseline_everywhere(name: str) -> 
         for group in (EQUAL, TUNED):
             assert group.title in flat
             assert f"The baseline is {group.baseline}." in flat
-        assert "Up to 16 connections, each of these targets serves all requests at once" in flat
+        assert "Up to 16 connections, each of these targets has a slot for every request" in flat
 
 
 def test_a_run_without_groups_has_no_title_of_one() -> None:
@@ -132,11 +133,23 @@ def test_a_note_stands_beside_its_scenarios_name() -> None:
 
 
 def test_who_is_kept_off_by_slow_clients_answers_nobody_and_is_not_invalid() -> None:
-    found = panel("slow-clients", "equal-slots")
-    assert [row.result.target for row in found.standing(Standing.SILENT)] == [FLASK]
+    found = panel("slow-clients", "tuned")
+    assert [row.result.target for row in found.standing(Standing.SILENT)] == [FLASK_2]
     assert all(problem.severity != "invalid" for row in found.rows for problem in row.result.problems)
-    (line,) = [each for each in key_table(found).lines if each.name == FLASK]
+    (line,) = [each for each in key_table(found).lines if each.name == FLASK_2]
     assert line.across == "answers nobody"
+    (told,) = [each for each in merged_problems(case("wide")) if (each.target, each.scenario) == (FLASK_2, SLOW.name)]
+    assert advice_of(case("wide"))(told) == SLOW_CLIENTS_ADVICE
+    assert SLOW_CLIENTS_ADVICE in page("wide")
+
+
+def test_where_slow_clients_take_slots_away_nothing_is_compared_at_equal_slots() -> None:
+    assert not [each for each in panels(case("wide")) if (each.scenario, each.group.name) == (SLOW, EQUAL.name)]
+    apart = [row.result.target for each in uncompared(case("wide")) if each.scenario is SLOW for row in each.rows]
+    assert sorted(apart) == sorted(EQUAL.targets)
+    equal, tuned = sections(case("wide"))
+    assert "nor where something other than slots decides: slow-clients." in equal.meaning
+    assert "slow-clients" not in tuned.meaning
 
 
 def test_an_overview_has_each_target_once_and_each_scenario_once() -> None:
@@ -148,10 +161,10 @@ def test_an_overview_has_each_target_once_and_each_scenario_once() -> None:
         "websocket",
         "cold-start",
         "new-connections",
-        "slow-clients",
     ]
     cells = {line.name: [cell.text for cell in line.cells[1:]] for line in equal.lines}
-    assert cells[FLASK] == ["1×", "not possible", "1×", "1×", "▼ answers nobody"]
+    assert cells[FLASK] == ["1×", "not possible", "1×", "1×"]
+    assert [line.cells[-2].text for line in tuned.lines if line.name == FLASK_2] == ["▼ answers nobody"]
     assert cells[BARE][0] == "▲ 6.00×"
     assert cells[BARE][3] == "at least"
 
@@ -183,8 +196,18 @@ def test_single_tables_are_folded_where_an_overview_comes_first() -> None:
 def test_what_physics_cannot_check_is_marked(scenario: str, words: str) -> None:
     (figures, *_) = number_tables(panel(scenario, "tuned"), case("wide"))
     assert words in " ".join(figures.notes)
-    expected = "held" if scenario == "json" else "not checked"
-    assert {line.cells[-1].text for line in figures.lines if line.cells} == {expected}
+    told = {"cold-start": "not applicable: nothing presses on a start", "json-paced": "not applicable: open loop"}
+    assert {line.cells[-1].text for line in figures.lines if line.cells} == {told.get(scenario, "held")}
+
+
+def test_physics_holds_nothing_where_nothing_was_answered_or_a_figure_is_no_figure() -> None:
+    def told(scenario: str, group: str) -> dict[str, str]:
+        (figures, *_) = number_tables(panel(scenario, group), case("wide"))
+        return {line.name: line.cells[-1].text for line in figures.lines if line.cells}
+
+    assert told("slow-clients", "tuned") == {FLASK_2: "not applicable: no right answer", STARLETTE_2: "held"}
+    assert told("new-connections", "equal-slots")[BARE] == "not applicable: a lower bound only"
+    assert told("new-connections", "equal-slots")[FLASK] == "held"
 
 
 def test_the_load_sides_wait_is_told_in_the_details() -> None:
