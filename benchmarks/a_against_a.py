@@ -33,7 +33,7 @@ def repeat(bench: Bench, target: str, launches: int, turns_s: float, seed: int) 
     sides: tuple[list[Trial], list[Trial]] = ([], [])
     for number in range(1, launches + 1):
         with bench.launched(targets, number, rng.randrange(1, 2**32)) as pairs:
-            turns = list(shuffled_turns(piece, [TURN_S, TURN_S], WARMUP_S, rng))
+            turns = list(shuffled_turns(piece, [TURN_S, TURN_S], [WARMUP_S, WARMUP_S], rng))
             report = bench.drive([endpoint for _, endpoint in pairs], turns, rng.randrange(1, 2**31))
         for index, side in enumerate(sides):
             side.append(trial_of(report, index, number, targets[index].name, piece, 0.0))

@@ -50,7 +50,7 @@ def one_epoch(bench: Bench, endpoints: list[Endpoint], seconds: float, rng: rand
     for way in ways:
         length = lengths[way]
         piece = Piece(PIECE.scenario, PIECE.level, seconds)
-        orders = list(shuffled_turns(piece, [TURN_S, TURN_S], 0.4, rng))
+        orders = list(shuffled_turns(piece, [TURN_S, TURN_S], [0.4, 0.4], rng))
         if way == "isolated":
             orders = [turn for turn in orders if turn.warmup]
             for number in range(2):  # A B, B A: drift that is steady hits both alike

@@ -37,7 +37,7 @@ def standard_error(first: dict[int, float], second: dict[int, float], rng: rando
 def errors(bench: Bench, endpoints: list[Endpoint], turn_s: float, seconds: float, rng: random.Random) -> list[float]:
     """For each pair, the standard error times the square root of the seconds spent."""
     piece = Piece(bench.scenario, Level(CONNECTIONS), seconds / len(endpoints))
-    turns = list(shuffled_turns(piece, [turn_s] * len(endpoints), 0.3, rng))
+    turns = list(shuffled_turns(piece, [turn_s] * len(endpoints), [0.3] * len(endpoints), rng))
     began = time.monotonic()
     report = bench.drive(endpoints, turns, rng.randrange(1, 2**31))
     spent_s = time.monotonic() - began

@@ -54,6 +54,7 @@ class Epoch(Generic[LiveT]):
         self._ceilings = ceilings or {}
         self._hash_seed = 0
         self._gone: set[str] = set()
+        self._warm: set[str] = set()
 
     def run(self) -> None:
         """Launch, prove, measure piece by piece, and always stop what was launched."""
@@ -85,8 +86,7 @@ class Epoch(Generic[LiveT]):
         return alive
 
     def _note(self, code: ProblemCode, target: str, error: TargetError) -> None:
-        message = error.message + (f" ({error.hint})" if error.hint else "")
-        self._result.problems.append(Problem(code, message, target))
+        self._result.problems.append(Problem(code, error.told, target))
 
     def _prove(self, alive: Sequence[LiveT]) -> list[Proven[LiveT]]:
         self._watcher.phase(self.number, "checking that every target gives the right answers")
@@ -108,8 +108,8 @@ class Epoch(Generic[LiveT]):
             self._save(trials, [])
         else:
             press = Press(self.number, self._plan, self._instruments, self._random, self._ceilings)
-            first = piece is next((each for each in self._pieces if each.kind is not ScenarioKind.COLD_START), None)
-            pressed = press.on(piece, present, idle, first=first)
+            pressed = press.on(piece, present, idle, self._warm)
+            self._warm |= {live.name for live, _ in present}
             trials = pressed.trials
             self._result.noise.append((piece.label, pressed.noise))
             self._result.problems += pressed.problems

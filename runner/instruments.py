@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..apps.database.books import Books
 from ..results.errors import TargetError
 from ..results.records import Problem, ProblemCode, Trial
 from ..scenarios.model import Scenario
@@ -22,6 +23,18 @@ class Live(Sampled, Protocol):
 
     def upstream_hits(self) -> int:
         """How often it has called the upstream so far. Raises TargetError when the upstream is lost."""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is an app of the suite."""
+
+    @property
+    def own_services(self) -> frozenset[str]:
+        """The variables of the run's services that its own environment has: it leans on what those name."""
+
+    def books(self) -> Books | None:
+        """What its database says of its orders; None where it has none that is ours. Raises TargetError when that
+        cannot be read."""
 
     def condition(self) -> list[tuple[ProblemCode, str]]:
         """What became of it since it was last looked at; empty when it is well."""
@@ -82,8 +95,8 @@ class Calibrator(Protocol):
 class Instruments(Generic[LiveT]):
     """All that touches the world.
 
-    `started` is the run's start on `clock` (monotonic, the one that turns are dated by). Without a `calibrator` no
-    ceiling of the load side is known.
+    `started` is the run's start on `clock` (monotonic, the one that turns are dated by); `sleep` waits by it.
+    Without a `calibrator` no ceiling of the load side is known.
     """
 
     launcher: Launcher[LiveT]
@@ -94,6 +107,7 @@ class Instruments(Generic[LiveT]):
     clock: Callable[[], float] = time.monotonic
     read_cpu: Callable[[], CpuReading] = CpuReading.now
     calibrator: Calibrator | None = None
+    sleep: Callable[[float], None] = time.sleep
 
 
 SavePiece = Callable[[Sequence[Trial], Sequence[Mapping[str, Any]]], None]

@@ -17,6 +17,17 @@ import psutil
 
 from ..results.errors import UsageError
 
+SPARE_FILES = 128  # that a process of ours opens besides its connections
+
+
+MIB = 1 << 20
+# Version 2 of control groups, then version 1; a group without a limit says so in a word, or in a huge number. What is
+# used holds the cache of files, which gives way.
+CGROUP_MEMORY = (
+    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cores:
@@ -59,8 +70,16 @@ def parse_cores(text: str, available: Sequence[int], option: str) -> tuple[int, 
 
 
 def choose_cores(server: str | None, load: str | None) -> Cores:
-    """Split the cores between server and load. Unless told otherwise: of two or more, the last one drives the load."""
+    """Split the cores between server and load. Unless told otherwise: of two or more, the last one drives the load.
+
+    Where no process may be bound to a core, both sides have all of them. Raises UsageError when one was asked for.
+    """
     available = available_cores()
+    if not can_pin():
+        if server or load:
+            hint = "leave --server-cores and --load-cores out"
+            raise UsageError("this system lets no process be bound to a core", hint)
+        return Cores(available, available)
     load_cores = parse_cores(load, available, "--load-cores") if load else ()
     server_cores = parse_cores(server, available, "--server-cores") if server else ()
     if not load_cores:
@@ -107,6 +126,26 @@ def limits() -> dict[str, Any]:
     }
 
 
+def free_memory_mib() -> float:
+    """Memory that can be taken without any being taken from others, in MiB: of the machine, or of the control group
+    that this process is confined to."""
+    free = psutil.virtual_memory().available / MIB
+    for folder, limit, used, idle in CGROUP_MEMORY:
+        bound, taken = _number(f"{folder}/{limit}"), _number(f"{folder}/{used}")
+        if bound is not None and taken is not None:
+            free = min(free, (bound - taken + _field(f"{folder}/memory.stat", idle)) / MIB)
+    return max(free, 0.0)
+
+
+def can_pin() -> bool:
+    """Whether processes may be bound to cores here: some sandboxes forbid it."""
+    try:
+        os.sched_setaffinity(0, os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def open_files() -> int:
     """How many files a process may open here, once it has asked for as many as it can get."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -142,6 +181,15 @@ def _first_line(path: str) -> str | None:
 def _number(path: str) -> int | None:
     line = _first_line(path)
     return int(line) if line and line.isdigit() else None
+
+
+def _field(path: str, name: str) -> int:
+    """A number after a name in a file of such lines; 0 where there is none."""
+    with contextlib.suppress(OSError):
+        found = re.search(rf"^{name} (\d+)$", Path(path).read_text(), re.MULTILINE)
+        if found:
+            return int(found[1])
+    return 0
 
 
 def cpu_model() -> str:

@@ -6,14 +6,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from ..results.records import Manifest, TargetInfo
-from .locustfile import record_of, warnings_of
+from ..scenarios.model import Scenario
+from .locustfile import LocustScenario, record_of, warnings_of
 from .machine import environment
 from .plan import Plan
 from .targets.interpreters import Interpreter, gil_when_serving, interpreter
 from .targets.launch import HOST, Target
+
+# Of a scenario: what leaves its figures as they are, and its levels.
+NO_DEFINITION: Final[dict[str, Any]] = {
+    **dict.fromkeys(("name", "title", "note"), True),
+    "load": dict.fromkeys(("concurrency", "rate_rps", "connections"), True),
+}
 
 
 def manifest_of(plan: Plan, run_id: str) -> Manifest:
@@ -44,7 +51,18 @@ def manifest_of(plan: Plan, run_id: str) -> Manifest:
         problems=tuple(warnings_of(plan.own_users)) if plan.own_users else (),
         groups=plan.groups,
         not_possible=plan.not_possible,
+        definitions={scenario.name: definition_of(scenario) for scenario in plan.scenarios},
     )
+
+
+def definition_of(scenario: Scenario) -> dict[str, Any]:
+    """What a scenario asks, and what is right: as its TOML says it, without its levels (they are recorded with what was
+    measured), its words, and what it leaves as it is by default."""
+    told = scenario.model_dump(mode="json", exclude_defaults=True, exclude=NO_DEFINITION)
+    said = {name: value for name, value in told.items() if value != {}}
+    if isinstance(scenario, LocustScenario):
+        said["locustfile"] = record_of(scenario)["sha256"]  # wherever it lies
+    return said
 
 
 def without_password(argument: str) -> str:

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any, Generic
 
 from ..reports.format import counted, joined
-from ..results.errors import LoadError, TargetError
+from ..results.errors import LoadError, TargetError, UsageError
 from ..results.records import Manifest, Problem, ProblemCode, Run, Severity, Trial
 from ..results.store import RunStore
 from .epoch import Epoch, EpochResult
@@ -83,9 +83,9 @@ class Measurement(Generic[LiveT]):
             interrupted = True
             message = "the run was interrupted: it holds what was finished by then"
             self._problems.append(Problem(ProblemCode.INTERRUPTED, message))
-        except LoadError as error:
+        except (LoadError, UsageError) as error:  # it was lost, or refuses what it is asked for
             lost = True
-            self._problems.append(Problem(ProblemCode.LOAD_LOST, f"{error.message} ({error.hint})".strip(" ()")))
+            self._problems.append(Problem(ProblemCode.LOAD_LOST, error.told))
         failed = not self._trials and not interrupted
         status = "failed" if failed else "interrupted" if interrupted or lost else "complete"
         manifest = self._manifest_now(status)
@@ -120,7 +120,7 @@ class Measurement(Generic[LiveT]):
                     text = f"calibrating the load side, {counted(connections, 'connection')}"
                     self._instruments.watcher.phase(0, text)
                 self._ceilings[connections] = calibrator.ceiling_rps(connections)
-        except LoadError as error:
+        except (LoadError, UsageError) as error:
             why = error.message
         finally:
             calibrator.close()

@@ -75,7 +75,7 @@ class Piece:
         return max(1, round(self.seconds / (COLD_START_S if self.kind is ScenarioKind.COLD_START else turn_s)))
 
     def warmup_s(self, *, first: bool) -> float:
-        """How long each target is warmed up: longest before the `first` piece of an epoch."""
+        """How long a target is warmed up: longest before its `first` piece of an epoch."""
         if first:
             return WARMUP_S
         # What is about waiting needs none, and beside slow clients a turn may last as long as its deadline.
@@ -129,8 +129,9 @@ def takes_part(target: str, piece: Piece, groups: Collection[GroupInfo], not_pos
 
 
 def compared(target: str, piece: Piece, groups: Collection[GroupInfo]) -> bool:
-    """Whether some group, where there are groups, compares a target at the piece's level."""
-    return not groups or any(target in group.targets and group.compares(piece.level) for group in groups)
+    """Whether some group, where there are groups, compares a target in a piece."""
+    name, level = piece.scenario.name, piece.level
+    return not groups or any(target in group.targets and group.compares(name, level) for group in groups)
 
 
 def concerns(item: NotPossible, piece: Piece) -> bool:

@@ -119,7 +119,7 @@ class Plan:
         rounds = piece.rounds(turn_s)
         if piece.kind is ScenarioKind.COLD_START:
             return sum(rounds * (2 * self._start_s(target) + STOP_S) for target in targets)
-        warmup_s = piece.warmup_s(first=piece is self.pieces[0])
+        warmup_s = piece.warmup_s(first=piece is self.pressing[0])
         connecting_s = CONNECT_S * piece.level.concurrency
         return PIECE_S + sum(
             connecting_s + warmup_s + rounds * (turn_s + piece.drain_s(target) + TURN_MORE_S) for target in targets
@@ -141,14 +141,17 @@ class Plan:
             )
         return self
 
+    @property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """What is asked, each once, in order."""
+        return tuple({piece.scenario.name: piece.scenario for piece in self.pieces}.values())
+
     def scenario_infos(self) -> tuple[ScenarioInfo, ...]:
         """The scenarios as they are recorded, with the levels that are measured."""
         levels: dict[str, list[Level]] = {}
-        scenarios: dict[str, Scenario] = {}
         for piece in self.pieces:
             levels.setdefault(piece.scenario.name, []).append(piece.level)
-            scenarios[piece.scenario.name] = piece.scenario
-        return tuple(_info(scenario, levels[name]) for name, scenario in scenarios.items())
+        return tuple(_info(scenario, levels[scenario.name]) for scenario in self.scenarios)
 
     def _start_s(self, target: Target) -> float:
         return LAUNCH_PER_TARGET_S + LAUNCH_PER_WORKER_S * (target.setup.workers - 1)
@@ -186,4 +189,5 @@ def _info(scenario: Scenario, levels: list[Level]) -> ScenarioInfo:
         note=scenario.note,
         needs=tuple(scenario.needs),
         slow_clients=scenario.slow_clients.count if scenario.slow_clients else 0,
+        holding=scenario.holding,
     )

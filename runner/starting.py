@@ -44,8 +44,7 @@ def starts_of(
 
 
 def _trial(piece: Piece, epoch: int, target: str, turns: Sequence[Turn], error: TargetError | None) -> Trial:
-    said = "" if error is None else f"{error.message} ({error.hint})".removesuffix(" ()")
-    problems = (Problem(ProblemCode.NOT_STARTED, said, target, piece.scenario.name),) if said else ()
+    problems = (Problem(ProblemCode.NOT_STARTED, error.told, target, piece.scenario.name),) if error else ()
     return Trial(
         epoch=epoch,
         target=target,
@@ -54,7 +53,7 @@ def _trial(piece: Piece, epoch: int, target: str, turns: Sequence[Turn], error: 
         turns=tuple(turns),
         service_time=Histogram.of_us([round(turn.elapsed_s * 1e6) for turn in turns if turn.ledger.ok]),
         problems=problems,
-        first_error=said,
+        first_error=error.told if error else "",
     )
 
 

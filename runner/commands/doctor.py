@@ -155,7 +155,7 @@ def look_at_servers() -> Iterator[Finding]:
         try:
             find_app(app.name, Wish(), sys.executable, Path.cwd())
         except BenchError as error:
-            yield Finding(app.name, State.CARE, f"{error.message}: {error.hint}")
+            yield Finding(app.name, State.CARE, error.told)
 
 
 def look_at_noise(cores: Cores) -> Finding:

@@ -29,12 +29,13 @@ from ..load.calibration import Calibration
 from ..load.drivers import LoadDriver
 from ..load.session import LocustSession
 from ..locustfile import driver_for
-from ..machine import available_cores, choose_cores, many_files
+from ..machine import available_cores, can_pin, choose_cores, many_files
 from ..manifest import manifest_of
 from ..measure import Measurement, Outcome
 from ..plan import START_S, Plan
 from ..sampler import ProcessSampler
 from ..selection import Choice, Wish, choose, probe_path
+from ..targets.databases import connections_told
 from ..targets.launcher import TargetLauncher
 from ..targets.services import ServiceOptions, Services
 from ..targets.upstream import UpstreamOptions
@@ -148,10 +149,16 @@ def run(
     raise typer.Exit(exit_code(summary, outcome))
 
 
+def told_of(services: Services, plan: Plan) -> dict[str, str]:
+    """What the targets lean on, for the record."""
+    shared = {"database_connections": connections_told(plan.targets)} if "database" in services.told else {}
+    return {**services.told, **shared}
+
+
 def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, started: float) -> Outcome:
     """Carry the plan out, with the real load side, sampler, services and launcher; all are gone afterwards."""
     start_cores = available_cores()
-    if hasattr(os, "sched_setaffinity"):
+    if can_pin():
         # The CLI, with its sampler, stays off the targets' cores.
         os.sched_setaffinity(0, set(plan.cores.load))
     try:
@@ -159,12 +166,12 @@ def measure(plan: Plan, manifest: Manifest, store: RunStore, console: Console, s
             path = probe_path(plan.pieces)
             launcher = TargetLauncher(store.log_path, start_cores, plan.cores.server, path, services=services)
             try:
-                told = {**manifest.environment, "services": dict(services.told)}
+                told = {**manifest.environment, "services": told_of(services, plan)}
                 return measured(plan, replace(manifest, environment=told), store, console, started, launcher)
             finally:
                 launcher.stop()  # again, where an interruption came while it was stopping
     finally:
-        if hasattr(os, "sched_setaffinity"):
+        if can_pin():
             os.sched_setaffinity(0, set(start_cores))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sgibench.apps.catalogue import Interface
+from sgibench.apps.database.books import Books
 from sgibench.results.errors import LoadError, TargetError
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
@@ -77,6 +78,11 @@ class FakeLive:
     port: int = 1
     pids: tuple[int, ...] = ()
     conditions: list[tuple[ProblemCode, str]] = field(default_factory=list)
+    ours: bool = True
+    own_services: frozenset[str] = frozenset()
+
+    def books(self) -> Books | None:
+        return None
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sgibench.runner.endpoints import endpoint_for, request_bytes
+from sgibench.runner.endpoints import endpoint_for
 from sgibench.runner.load.nonce import MARK
 from sgibench.runner.load.orders import Expectation, Slow
 from sgibench.scenarios.files import built_in_scenario
@@ -17,23 +17,6 @@ RIGHT = (Expectation(),)
 def scenario(**more: object) -> Scenario:
     said = {"name": "x", "title": "x", "load": Load(concurrency=[1]), "request": Request(path="/x"), **more}
     return Scenario.model_validate(said)
-
-
-def test_the_request_goes_out_as_http() -> None:
-    post = Request(path="/x", method="POST", headers={"X-Token": "1"}, body='{"a":"é"}')
-    head, _, body = request_bytes(post, 8000).partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
-    assert lines[0] == "POST /x HTTP/1.1"
-    assert "Host: 127.0.0.1:8000" in lines
-    assert "X-Token: 1" in lines
-    assert f"Content-Length: {len(body)}" in lines
-    assert body.decode() == '{"a":"é"}'
-    assert b"Content-Length" not in request_bytes(WAIT.parts[0].request, 1)
-
-
-def test_a_header_of_the_users_comes_in_place_of_ours() -> None:
-    own_host = Request(path="/", headers={"host": "shop"})
-    assert request_bytes(own_host, 1).lower().count(b"host:") == 1
 
 
 def test_a_nonce_is_marked_wherever_it_stands_and_does_not_change_the_length() -> None:

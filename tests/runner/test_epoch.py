@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from sgibench.results.records import Level, ProblemCode, Trial
+from sgibench.results.records import Level, NotPossible, ProblemCode, Trial
 from sgibench.runner.epoch import Epoch, EpochResult
 from sgibench.runner.instruments import Instruments
 from sgibench.runner.load.orders import Block, BlockReport, TurnListener
-from sgibench.runner.pieces import Piece
+from sgibench.runner.pieces import WARMUP_AGAIN_S, WARMUP_S, Piece
 from sgibench.runner.turns import shuffled_turns
 
-from .fakes import JSON, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
+from .fakes import JSON, WAIT, FakeLauncher, FakeLoad, FakeSampler, FakeWatcher, a_plan, a_quiet_machine
 
 RATES = {"fast": 2000.0, "slow": 500.0}
 
@@ -28,7 +28,7 @@ def run_epoch(
 
 
 def test_every_target_has_one_turn_in_every_round_and_the_order_changes() -> None:
-    turns = list(shuffled_turns(Piece(JSON, Level(8), 2.0), [0.05] * 3, 0.4, random.Random(1)))
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 2.0), [0.05] * 3, [0.4] * 3, random.Random(1)))
     rounds: dict[int, list[int]] = {}
     for turn in turns:
         if not turn.warmup:
@@ -41,13 +41,30 @@ def test_every_target_has_one_turn_in_every_round_and_the_order_changes() -> Non
 
 
 def test_the_warm_up_comes_first_and_once_for_each() -> None:
-    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.2), [0.05, 0.05], 0.4, random.Random(1)))
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.2), [0.05, 0.05], [0.4, 0.4], random.Random(1)))
     assert [turn.warmup for turn in turns[:3]] == [True, True, False]
     assert not any(turn.warmup for turn in turns[2:])
 
 
+def test_every_target_is_warmed_up_for_long_before_its_own_first_piece() -> None:
+    pieces = (Piece(JSON, Level(8), 0.1), Piece(JSON, Level(9), 0.1), Piece(WAIT, Level(4), 0.1))
+    plan = replace(a_plan(pieces=pieces), not_possible=(NotPossible("slow@uvicorn", "json", "too slow", Level(8)),))
+    load = FakeLoad(RATES)
+    instruments = Instruments(FakeLauncher(), load, FakeSampler(), FakeWatcher(), 0.0, read_cpu=a_quiet_machine)
+    for number in (1, 2):
+        Epoch(number, plan, instruments, lambda _trials, _samples: None, EpochResult()).run()
+    assert [
+        {block.endpoints[turn.endpoint].name: turn.seconds for turn in block.turns if turn.warmup}
+        for block in load.blocks
+    ] == [
+        {"fast@uvicorn": WARMUP_S},
+        {"fast@uvicorn": WARMUP_AGAIN_S, "slow@uvicorn": WARMUP_S},
+        {},
+    ] * 2
+
+
 def test_a_slow_target_gets_longer_turns_and_as_many() -> None:
-    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.5), [0.05, 0.5], 0.0, random.Random(1)))
+    turns = list(shuffled_turns(Piece(JSON, Level(8), 0.5), [0.05, 0.5], [0.0, 0.0], random.Random(1)))
     lengths = {turn.endpoint: turn.seconds for turn in turns}
     assert lengths == {0: 0.05, 1: 0.5}
     assert Counter(turn.endpoint for turn in turns) == {0: 2, 1: 2}, "so that together they take what was planned"

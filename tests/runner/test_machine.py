@@ -1,10 +1,19 @@
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sgibench.results.errors import UsageError
 from sgibench.runner import machine
-from sgibench.runner.machine import CpuReading, Noise, choose_cores, environment, parse_cores
+from sgibench.runner.machine import (
+    CpuReading,
+    Noise,
+    choose_cores,
+    environment,
+    free_memory_mib,
+    parse_cores,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +86,31 @@ def test_the_environment_names_what_a_reader_must_know_and_is_json() -> None:
     assert found["python"]["version"]
     assert found["limits"]["open_files"] > 0
     assert found["memory_mib"] > 0
+
+
+def forbidden(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+def test_where_no_process_may_be_bound_to_a_core_both_sides_have_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine.os, "sched_setaffinity", forbidden)
+    monkeypatch.setattr(machine, "available_cores", lambda: (0, 1))
+    cores = choose_cores(None, None)
+    assert (cores.server, cores.load, cores.shared) == ((0, 1), (0, 1), True)
+    with pytest.raises(UsageError, match="lets no process be bound"):
+        choose_cores("0", None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "free_mib"),
+    [("524288000", 150), ("max", 4000), ("9223372036854771712", 4000), ("300000000", 0)],
+)
+def test_free_memory_is_that_of_the_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, free_mib: float
+) -> None:
+    (tmp_path / "memory.max").write_text(f"{limit}\n")
+    (tmp_path / "memory.current").write_text(f"{400 << 20}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 1\ninactive_file {50 << 20}\nactive_file 3\n")
+    monkeypatch.setattr(machine, "CGROUP_MEMORY", ((tmp_path, "memory.max", "memory.current", "inactive_file"),))
+    monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: SimpleNamespace(available=4000 << 20))
+    assert free_memory_mib() == pytest.approx(free_mib)

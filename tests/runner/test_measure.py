@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from sgibench.results.errors import TargetError
+from sgibench.results.errors import ExitCode, TargetError, UsageError
 from sgibench.results.records import Level, Manifest, Problem, ProblemCode, Severity
 from sgibench.results.store import RunStore, load_run
 from sgibench.results.summarise import summarise
 from sgibench.results.summary import Metric, Verdict
+from sgibench.runner.commands.run import exit_code
 from sgibench.runner.instruments import Instruments
+from sgibench.runner.load.orders import Block, BlockReport, TurnListener
 from sgibench.runner.machine import Noise
 from sgibench.runner.manifest import manifest_of
 from sgibench.runner.measure import Interrupted, Measurement, Outcome, interruptible, noise_problems
@@ -109,6 +111,28 @@ def test_every_piece_is_on_disk_before_the_next_one_begins(tmp_path: Path) -> No
     assert len(stored.trials) == 6
     assert stored.trials == outcome.run.trials
     assert [problem.code for problem in outcome.run.manifest.problems] == [ProblemCode.LOAD_LOST]
+
+
+def test_a_load_side_that_refuses_ends_the_run_as_one_that_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path)
+    carried_out = world.load.run
+
+    def refuses(block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+        if len(world.load.blocks) == 3:
+            raise UsageError("9 connections are more than the 8 open files", "use fewer connections")
+        return carried_out(block, on_turn)
+
+    monkeypatch.setattr(world.load, "run", refuses)
+    outcome = world.run(a_plan(epochs=(3, 3)))
+    (problem,) = outcome.run.manifest.problems
+    assert problem.code is ProblemCode.LOAD_LOST
+    assert problem.message == "9 connections are more than the 8 open files (use fewer connections)"
+    assert (outcome.run.manifest.status, outcome.interrupted) == ("interrupted", False)
+    assert len(load_run(world.store.folder).trials) == 6
+    assert world.launcher.running == 0
+    assert exit_code(summarise(outcome.run), outcome) is ExitCode.INVALID
 
 
 def test_an_interrupted_run_keeps_what_it_has_and_says_so(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Pieces: how long turns are, for every kind of scenario, and who takes part."""
 
+from dataclasses import replace
+
 import pytest
 
 from sgibench.results.errors import UsageError
@@ -109,6 +111,8 @@ def test_a_group_at_equal_slots_takes_part_only_where_nobody_has_to_queue() -> N
     assert [takes_part(name, at_16, groups, ()) for name in "abcd"] == [True, True, True, False]
     assert [takes_part(name, at_64, groups, ()) for name in "abcd"] == [False, True, True, False]
     assert compared("d", at_64, ()), "without groups, everybody"
+    without = tuple(replace(group, without=("json",)) for group in groups[:1]) + groups[1:]
+    assert [takes_part(name, at_16, without, ()) for name in "abcd"] == [False, True, True, False]
 
 
 def test_what_is_not_possible_is_so_at_its_level_alone_or_at_every_one() -> None:

@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_said_in_one_message_with_code_2(
     [
         ("raise RuntimeError('no settings')", "no settings"),
         ("application = 1", "Failed to find attribute 'app'"),
-        (WSGI.format(status="404 Not Found"), "expected status 200, got 404"),
+        (WSGI.format(status="404 Not Found"), "status 404, expected 200"),
         (WSGI.format(status="500 Oops"), "answers / with status 500"),
         (
             "import os\nif 'SERVER' in os.environ: raise OSError('disk on fire')\n" + WSGI.format(status="200 OK"),

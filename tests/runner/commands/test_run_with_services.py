@@ -66,6 +66,7 @@ def test_orders_are_measured_with_postgresql_and_no_schema_is_left(postgresql_se
     assert {result["ledger"]["ok"] > 10 for result in json.loads(done.out)["results"]} == {True}
     assert json.loads((tmp_path / "out/manifest.json").read_text())["environment"]["services"] == {
         "database": "PostgreSQL " + version_of(postgresql_server),
+        "database_connections": "up to 16 for each target",
         "upstream": "10 ms",
     }
     assert schemas(postgresql_server) == set()
