@@ -17,7 +17,12 @@ MAY_IMPORT = {
     "runner": {"runner", "apps", "scenarios", "results", "reports", ""},  # "": the package's own version
 }
 # Scripts that run by themselves, in whatever interpreter a target has.
-STAND_ALONE = {"runner/targets/guard.py", "runner/targets/probe_app.py", "runner/targets/waitress_start.py"}
+STAND_ALONE = {
+    "runner/claims/child.py",
+    "runner/targets/guard.py",
+    "runner/targets/probe_app.py",
+    "runner/targets/waitress_start.py",
+}
 MAY_PRINT = ("runner/cli.py", "runner/commands/", *STAND_ALONE)
 MAY_EXIT = (*MAY_PRINT, "runner/load/", "apps/database/__main__.py")
 LINKS = tuple(f"src/sgibench/{room}/" for room in MAY_IMPORT)

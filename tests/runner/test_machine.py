@@ -93,7 +93,7 @@ def forbidden(*_: object) -> None:
 
 
 def test_where_no_process_may_be_bound_to_a_core_both_sides_have_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine.os, "sched_setaffinity", forbidden)
+    monkeypatch.setattr("os.sched_setaffinity", forbidden)
     monkeypatch.setattr(machine, "available_cores", lambda: (0, 1))
     cores = choose_cores(None, None)
     assert (cores.server, cores.load, cores.shared) == ((0, 1), (0, 1), True)
@@ -112,5 +112,5 @@ def test_free_memory_is_that_of_the_control_group(
     (tmp_path / "memory.current").write_text(f"{400 << 20}\n")
     (tmp_path / "memory.stat").write_text(f"anon 1\ninactive_file {50 << 20}\nactive_file 3\n")
     monkeypatch.setattr(machine, "CGROUP_MEMORY", ((tmp_path, "memory.max", "memory.current", "inactive_file"),))
-    monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: SimpleNamespace(available=4000 << 20))
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=4000 << 20))
     assert free_memory_mib() == pytest.approx(free_mib)
