@@ -39,6 +39,7 @@ def _root(
 
 
 def _add_commands() -> None:
+    from .commands.claims import claims
     from .commands.compare import compare
     from .commands.doctor import doctor
     from .commands.listing import listing
@@ -48,6 +49,7 @@ def _add_commands() -> None:
 
     cli.command("run")(run)
     cli.command("load")(load)
+    cli.command("claims")(claims)
     cli.command("list")(listing)
     cli.command("report")(report)
     cli.command("compare")(compare)

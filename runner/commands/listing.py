@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ...apps.catalogue import APPS, Feature, Interface
 from ...results.records import ScenarioKind
+from ...scenarios.claims import IDS, find
 from ...scenarios.files import built_in_scenario, built_in_suite, scenario_names, suite_names
 from ...scenarios.model import Scenario
 from ...scenarios.suite import Suite
@@ -25,7 +26,7 @@ from ..targets.servers import KINDS, Kind, SlotRule
 Rows = list[dict[str, str]]
 GAP, INDENT = 2, 4
 # In this order, as far as there is no room beside.
-BELOW = ("what", "features", "scenarios", "here", "version", "load", "lacks", "needs")
+BELOW = ("what", "claimed", "features", "scenarios", "here", "version", "load", "lacks", "needs")
 SLOTS = {
     SlotRule.PROCESSES: "N",
     SlotRule.THREADS: "N x T",
@@ -42,13 +43,14 @@ class Listed(StrEnum):
     SETUPS = "setups"
     SCENARIOS = "scenarios"
     SUITES = "suites"
+    CLAIMS = "claims"
 
 
 def listing(
     what: Annotated[Listed | None, typer.Argument(help="Only this. [default: all]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the apps, servers, setups, scenarios and suites that can be named."""
+    """List the apps, servers, setups, scenarios, suites and claims that can be named."""
     wanted = [what] if what else list(Listed)
     tables = {name: TABLES[name]() for name in wanted}
     if as_json:
@@ -187,6 +189,14 @@ def suites() -> Rows:
     ]
 
 
+def claims() -> Rows:
+    """The claims that can be put to the test."""
+    return [
+        {"name": claim.id, "claimed": claim.claimed, "source": claim.source[:1], "what": claim.title}
+        for claim in map(find, IDS)
+    ]
+
+
 def _here(missing: Sequence[str]) -> str:
     return f"pip install {' '.join(missing)}" if missing else "yes"
 
@@ -229,4 +239,5 @@ TABLES: dict[Listed, Callable[[], Rows]] = {
     Listed.SETUPS: setups,
     Listed.SCENARIOS: scenarios,
     Listed.SUITES: suites,
+    Listed.CLAIMS: claims,
 }

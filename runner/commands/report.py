@@ -1,16 +1,20 @@
 """``bench report``: draw a stored run again, from its files."""
 
 import webbrowser
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from ...reports.document import render_json
+from ...reports.claims.markdown import render_claims_markdown
+from ...reports.claims.terminal import claims_view
+from ...reports.document import claims_json, render_json
 from ...reports.markdown import render_markdown
 from ...reports.terminal import summary_view
+from ...results.claims_store import CLAIMS, load_claims
 from ...results.records import Run
 from ...results.store import REPORT, interrupted, load_run, save_report, write_atomically
 from ...results.summarise import summarise
@@ -32,20 +36,44 @@ def report(
     open_report: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Draw a stored run's report again, judging its bare numbers anew."""
-    from ...reports.html import render_html  # matplotlib is slow to import, and nothing else needs it
-
-    summary = summarise(read_run(run))
     page = output or run / REPORT
-    if output is None:
-        save_report(run, summary.to_dict(str(page)), render_html(summary))
-    else:
-        write_atomically(page, render_html(summary))
+    drawn = (drawn_claims if (run / CLAIMS).exists() else drawn_run)(run, page)
     if as_json:
-        typer.echo(render_json(summary, str(page)), nl=False)
+        typer.echo(drawn.json, nl=False)
     elif markdown:
-        typer.echo(render_markdown(summary), nl=False)
+        typer.echo(drawn.markdown(), nl=False)
     else:
-        Console().print(summary_view(summary))
+        Console().print(drawn.view)
     Console(stderr=True).print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
     if open_report:
         webbrowser.open(page.absolute().as_uri())
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A run whose page was drawn, in the forms that can be printed."""
+
+    json: str
+    markdown: Callable[[], str]
+    view: RenderableType
+
+
+def drawn_run(folder: Path, page: Path) -> Drawn:
+    """What `bench run` stored, with its page at `page`."""
+    from ...reports.html import render_html  # matplotlib is slow to import, and nothing else needs it
+
+    summary = summarise(read_run(folder))
+    if page == folder / REPORT:
+        save_report(folder, summary.to_dict(str(page)), render_html(summary))
+    else:
+        write_atomically(page, render_html(summary))
+    return Drawn(render_json(summary, str(page)), lambda: render_markdown(summary), summary_view(summary))
+
+
+def drawn_claims(folder: Path, page: Path) -> Drawn:
+    """What `bench claims` stored, with its page at `page`."""
+    from ...reports.claims.html import render_claims_html
+
+    found = load_claims(folder)
+    write_atomically(page, render_claims_html(found))
+    return Drawn(claims_json(found, str(page)), lambda: render_claims_markdown(found), claims_view(found))
