@@ -132,7 +132,7 @@ def measure(lab: Lab) -> Measured:
 
 
 SERIAL = Claimed(1, 1)
-TOGETHER = Claimed(1, 1, rounding=2)  # many tasks take a while to run at all; serial would be as many times
+TOGETHER = Claimed(1, 1)
 
 CLAIM = Claim(
     id="gather",
