@@ -139,7 +139,8 @@ def _difference(name: str, item: EnvironmentDifference | DefinitionDifference, w
 
 def _table(runs: TwoRuns, width: int) -> Table:
     """Under each scenario its targets: a target's name is long enough to want the width for itself."""
-    headings = ["", "first\nreq/s", "second\nreq/s", "second / first, each\nover its baseline", "change"]
+    unit = "ms" if all(map(_of_time, runs.pairs)) else "req/s"
+    headings = ["", f"first\n{unit}", f"second\n{unit}", "second / first, each\nover its baseline", "change"]
     titles = {group.name: plain(group.title or group.name) for group in runs.groups}
     figures = [_figures(pair, runs.baseline) for pair in runs.pairs]
     heads = [max(map(len, heading.split("\n"))) for heading in headings[1:]]

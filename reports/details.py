@@ -12,9 +12,10 @@ from ..results.records import TargetInfo
 from ..results.summary import Comparison, Metric, Summary
 from .figures import comparison_table
 from .format import MISSING, exact, joined, number, plain, whole
-from .measures import figure_of
-from .panels import UNCOMPARED, Panel, Standing, level_text, scenario_name
+from .measures import figure_of, ratio_name
+from .panels import UNCOMPARED, Panel, level_text, scenario_name
 from .physics import physics_cell, physics_note
+from .standing import Standing
 from .tables import (
     YOURS_NOTE,
     Cell,
@@ -31,11 +32,7 @@ from .tables import (
 from .whole import whole_table
 
 NAME = Column("Target", numeric=False)
-METRIC_NAMES = {
-    Metric.THROUGHPUT: "Throughput",
-    Metric.CPU: "CPU per request (lower is better)",
-    Metric.START: "Speed of the start",
-}
+CPU_NAME = "CPU per request (lower is better)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +124,15 @@ def _ledger(panel: Panel) -> Table:
 
 
 def _comparisons(panel: Panel, summary: Summary) -> Iterator[Table]:
-    for metric in Metric:
-        found = _ratios(panel, summary) if metric is Metric.CPU else []
-        if metric is panel.metric:
-            found = [row.comparison for row in panel.rows if row.comparison is not None]
+    over = f"over {plain(panel.baseline)}'s, {panel.place}"
+    for metric in panel.metrics:
+        found = [comparison for row in panel.rows if (comparison := row.over(metric)) is not None]
         if found:
-            yield comparison_table(f"{METRIC_NAMES[metric]} over {plain(panel.baseline)}'s, {panel.place}", found)
+            name = ratio_name(metric)
+            yield comparison_table(f"{name[0].upper()}{name[1:]} {over}", found)
+    of_cpu = _ratios(panel, summary)
+    if of_cpu:
+        yield comparison_table(f"{CPU_NAME} {over}", of_cpu)
 
 
 def _ratios(panel: Panel, summary: Summary) -> list[Comparison]:

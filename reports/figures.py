@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..results.summary import Comparison, Verdict
+from ..results.summary import Comparison, Metric, Verdict
 from .charts.canvas import Words
 from .charts.forest import forest, reach_of
 from .charts.lines import SPECTRUM_FROM, Point, Series, spectrum
 from .charts.palette import Style
 from .format import counted, joined, plain, quantity, ratio, ratio_interval, ratio_value, shortlist, whole
-from .panels import Panel, Row, Standing
+from .measures import RATIO_NAMES, percentile_name, ratio_name
+from .panels import Panel, Row
+from .standing import Standing, overloaded
 from .tables import CUT_SHORT, FEW_ANSWERS, VERDICT_SIGNS, Cell, Column, Line, Table, times_of
 
 
@@ -24,17 +26,27 @@ class Figure:
     headline: bool = True
 
 
-def forest_figure(panel: Panel, panels: Sequence[Panel], ident: str) -> Figure:
-    """Ratios to the baseline; panels of one scenario share the ratio axis."""
-    comparisons = _compared(panel)
+def ratios_of(panels: Sequence[Panel]) -> list[tuple[Panel, Metric]]:
+    """What a forest is drawn of: each panel once for each metric that it is compared by; once where it has no ratio."""
+    found = ((panel, [metric for metric in panel.metrics if _compared(panel, metric)]) for panel in panels)
+    return [(panel, metric) for panel, metrics in found for metric in metrics or [panel.metric]]
+
+
+def forest_figure(of: tuple[Panel, Metric], panels: Sequence[Panel], ident: str) -> Figure:
+    """A panel's ratios to the baseline by one metric; panels of one scenario share the ratio axis."""
+    panel, metric = of
+    comparisons = _compared(panel, metric)
     if not comparisons:
         return Figure(panel.place, f"No ratio: {_why_no_ratio(panel)}.", headline=panel.headline)
-    alike = [found for other in panels if other.scenario.name == panel.scenario.name for found in _compared(other)]
+    place = f"{panel.place}: response {percentile_name(metric)} at the set rate" if panel.open_loop else panel.place
+    alike = [
+        found for other in panels if other.scenario.name == panel.scenario.name for found in _compared(other, metric)
+    ]
     about = "; ".join(f"{plain(c.target)} {ratio(c.ratio)} {c.verdict.value}" for c in reversed(comparisons))
-    over = panel.measure.over
-    words = Words(ident, f"{over[0].upper()}{over[1:]}: {panel.place}", about)
-    svg = forest(words, comparisons, reach_of(alike), over)
-    return Figure(panel.place, _forest_caption(panel, comparisons), svg, None, panel.headline)
+    name = ratio_name(metric)
+    words = Words(ident, f"{name[0].upper()}{name[1:]} over the baseline's: {panel.place}", about)
+    svg = forest(words, comparisons, reach_of(alike), f"{RATIO_NAMES[metric]} over the baseline's")
+    return Figure(place, _forest_caption(panel, comparisons), svg, None, panel.headline)
 
 
 def latency_figure(panel: Panel, styles: Mapping[str, Style], ident: str) -> Figure:
@@ -72,9 +84,9 @@ def left_out(panel: Panel) -> str:
     return f"Left out, being invalid or a lower bound only: {joined(names)}." if names else ""
 
 
-def _compared(panel: Panel) -> list[Comparison]:
-    rows = [row.comparison for row in panel.ranked if row.comparison is not None]
-    return sorted((found for found in rows if found.ratio.value > 0), key=lambda found: found.ratio.value)
+def _compared(panel: Panel, metric: Metric) -> list[Comparison]:
+    rows = [row.over(metric) for row in panel.ranked]
+    return sorted((found for found in rows if found and found.ratio.value > 0), key=lambda found: found.ratio.value)
 
 
 def _why_no_ratio(panel: Panel) -> str:
@@ -82,6 +94,15 @@ def _why_no_ratio(panel: Panel) -> str:
         return "its users set the rate"
     if any(cell.target == panel.baseline for cell in panel.not_possible):
         return f"it is not possible for the baseline, {plain(panel.baseline)}"
+    if panel.ranked and not any(row.is_baseline for row in panel.ranked):
+        return f"{plain(panel.baseline)}, the baseline, has no figure that may be compared"
+    if panel.open_loop and any(row.is_baseline and overloaded(row.result) for row in panel.ranked):
+        return (
+            f"{plain(panel.baseline)}, the baseline, could not take what was due, and what was not sent has no "
+            "response time"
+        )
+    if panel.open_loop and len(panel.ranked) > 1:
+        return "no target beside the baseline has response times that can be compared with its"
     return "there is no valid result beside the baseline's"
 
 

@@ -1,11 +1,10 @@
 """What can be said of the open loop: who keeps up with what is offered, and how long answers take."""
 
-from ..results.records import ProblemCode
-from ..results.summary import Result
-from .format import counted, joined, percent, plain, quantity, shortlist
-from .panels import Panel, Row
-
-KEEPING_UP = 0.98
+from ..results.summary import Metric
+from .format import counted, joined, percent, plain, quantity, ratio, shortlist
+from .measures import percentile_name
+from .panels import Panel, Row, rank_of
+from .standing import answered, falls_behind
 
 
 def keeping_up(panel: Panel) -> str:
@@ -13,26 +12,29 @@ def keeping_up(panel: Panel) -> str:
     behind = [row for row in panel.ranked if falls_behind(row.result)]
     total = len(panel.ranked)
     if not behind:
-        verb = panel.measure.verb
-        lowest = f"{_name(panel.ranked[-1])}, {verb} {_rate(panel, panel.ranked[-1])}"
+        lowest = max(panel.ranked, key=lambda row: rank_of(row.result, panel.measure.metric))
         if total == 1:
-            return f"{_name(panel.ranked[0])} keeps up: {_rate(panel, panel.ranked[0])}."
-        return f"all {total} targets keep up with what is offered; the lowest, {lowest}."
+            return f"{_name(lowest)} keeps up: {_rate(panel, lowest)}."
+        least = f"{_name(lowest)}, {panel.measure.verb} {_rate(panel, lowest)}"
+        every = "both" if total == 2 else f"all {total}"
+        return f"{every} targets keep up with what is offered; the lowest, {least}."
     told = [f"{_name(row)} ({_rate(panel, row)}, {percent(answered(row.result))} of what was due)" for row in behind]
     slow = joined(shortlist(told))
     verb = "does" if len(behind) == 1 else "do"
     return f"{total - len(behind)} of {counted(total, 'target')} keep up with what is offered; {slow} {verb} not."
 
 
-def falls_behind(result: Result) -> bool:
-    """Whether a target answers less than what is due."""
-    overloaded = any(problem.code is ProblemCode.OVERLOADED for problem in result.problems)
-    return overloaded or answered(result) < KEEPING_UP
+def responses(panel: Panel) -> list[str]:
+    """How targets stand to the baseline by their response times, the best first."""
+    told = [text for metric in panel.metrics if (text := _responses(panel, metric))]
+    return [f"Response time at the set rate, against {plain(panel.baseline)}: {'; '.join(told)}."] if told else []
 
 
-def answered(result: Result) -> float:
-    """What share of the requests that were due was answered rightly."""
-    return result.ledger.ok / result.ledger.scheduled if result.ledger.scheduled else 0.0
+def _responses(panel: Panel, metric: Metric) -> str:
+    found = [comparison for row in panel.ranked if (comparison := row.over(metric)) is not None]
+    found.sort(key=lambda comparison: -comparison.ratio.value)
+    told = [f"{plain(each.target)} is {ratio(each.ratio)} as fast ({each.verdict.value})" for each in found]
+    return f"at {percentile_name(metric)} {joined(shortlist(told))}" if told else ""
 
 
 def response_tails(panel: Panel) -> list[str]:

@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..results.records import GroupInfo
-from ..results.summary import Summary
+from ..results.summary import Summary, figure
 from .format import MISSING, counted, exact, joined, number, plain, value_of, whole
-from .measures import figure_of
-from .open_loop import falls_behind
-from .panels import Panel, Row, Standing, decided, panels, undecided
+from .measures import figure_of, percentile_name
+from .panels import Panel, Row, decided, panels, undecided
 from .sentences import Outcome, Sentence, leader_of, verdicts
-from .tables import NOT_POSSIBLE, VERDICT_SIGNS, Cell, Column, Line, Table, Tone, cannot_notes, times_of
+from .standing import Standing, falls_behind
+from .tables import NOT_POSSIBLE, VERDICT_SIGNS, Cell, Column, Line, Table, Tone, cannot_notes
 
 # From so many scenarios on, tables one below the other answer nobody's question.
 WIDE_FROM = 5
 SIGNS_NOTE = "▲ faster, ▼ slower, ≈ the same, ? inconclusive. Intervals are in the table of each scenario."
+BEHIND = "▼ behind"
 ORDER_NOTE = "Rows are in the order of the geometric mean of each target's ratios, which is for the order only."
 
 
@@ -135,21 +136,25 @@ def _column(panel: Panel) -> Column:
     if panel.holding:
         kind = panel.held_unit
     elif panel.open_loop:
-        kind = f"p99 ms at {exact(panel.level.rate_rps)}/s"
+        unit = "" if _has_ratios(panel) else " ms"
+        kind = f"{percentile_name(panel.metric)}{unit} at {exact(panel.level.rate_rps)}/s"
     elif _has_ratios(panel):
         kind = "" if panel.cold else f"at {whole(panel.level.concurrency)}"
     return Column(plain(panel.scenario.name), kind)
 
 
 def _has_ratios(panel: Panel) -> bool:
-    relative = any(row.is_baseline or row.comparison for row in panel.ranked)
-    return relative and not (panel.paced or panel.open_loop or panel.holding)
+    compared = any(row.over(panel.metric) for row in panel.ranked)
+    relative = compared or (not panel.open_loop and any(row.is_baseline for row in panel.ranked))
+    return relative and not (panel.paced or panel.holding)
 
 
 def _absolutes(shown: Sequence[Panel]) -> list[str]:
-    """Which columns hold no ratio, and why."""
+    """Which columns hold no ratio of throughput, and why."""
     holding = [plain(panel.scenario.name) for panel in shown if panel.holding]
-    rates = [plain(panel.scenario.name) for panel in shown if panel.open_loop and not panel.holding]
+    at_rates = [panel for panel in shown if panel.open_loop and not panel.holding]
+    ratios = [plain(panel.scenario.name) for panel in at_rates if _has_ratios(panel)]
+    rates = [plain(panel.scenario.name) for panel in at_rates if not _has_ratios(panel)]
     told = {*holding, *rates}
     bare = [name for p in shown if p.rows and not _has_ratios(p) and (name := plain(p.scenario.name)) not in told]
     notes = []
@@ -159,10 +164,16 @@ def _absolutes(shown: Sequence[Panel]) -> list[str]:
             f"{joined(holding)} {verb} about memory: what one more request or connection held takes; less is better. "
             "▼ does not keep up."
         )
+    if ratios:
+        verb = "comes" if len(ratios) == 1 else "come"
+        notes.append(
+            f"{joined(ratios)} {verb} at a fixed rate: how many times as fast 90 of 100 requests are responded to "
+            f"(p90). {BEHIND}: does not keep up."
+        )
     if rates:
         verb = "comes" if len(rates) == 1 else "come"
         notes.append(
-            f"{joined(rates)} {verb} at a fixed rate: response time in ms that 99 of 100 requests stay within; "
+            f"{joined(rates)} {verb} at a fixed rate: response time in ms that 90 of 100 requests stay within; "
             "▼ who does not keep up."
         )
     if bare:
@@ -182,16 +193,19 @@ def _cell(panel: Panel, row: Row | None, name: str) -> Cell:
     if row.standing is Standing.AT_LEAST:
         bound = "" if panel.holding else value_of(figure_of(row.result))
         return Cell("at least", bound, Tone.MUTED)
-    if panel.open_loop or panel.holding:
-        shown = row.held if panel.holding else times_of(row.result).get("p99")
-        behind = panel.open_loop and falls_behind(row.result)
+    behind = panel.open_loop and falls_behind(row.result)
+    if panel.holding or (panel.open_loop and not _has_ratios(panel)):
+        shown = row.held if panel.holding else figure(row.result, panel.metric)
         return Cell(f"{'▼ ' if behind else ''}{value_of(shown)}", tone=Tone.BAD if behind else Tone.NEUTRAL)
+    if behind:
+        return Cell(BEHIND, tone=Tone.BAD)
     if row.is_baseline:
         return Cell("1×", tone=Tone.MUTED)
-    if row.comparison is None:
-        return Cell(value_of(figure_of(row.result)))
-    sign, tone = VERDICT_SIGNS[row.comparison.verdict]
-    return Cell(f"{sign} {number(row.comparison.ratio.value)}×", tone=tone)
+    found = row.over(panel.metric)
+    if found is None:
+        return Cell(MISSING, tone=Tone.MUTED) if panel.open_loop else Cell(value_of(figure_of(row.result)))
+    sign, tone = VERDICT_SIGNS[found.verdict]
+    return Cell(f"{sign} {number(found.ratio.value)}×", tone=tone)
 
 
 def _in_order(section: Section, shown: Sequence[Panel]) -> list[str]:
@@ -199,8 +213,9 @@ def _in_order(section: Section, shown: Sequence[Panel]) -> list[str]:
     logs: dict[str, list[float]] = {}
     for panel in shown:
         for row in panel.ranked if _has_ratios(panel) else ():
-            if row.is_baseline or row.comparison:
-                ratio = row.comparison.ratio.value if row.comparison else 1.0
+            found = row.over(panel.metric)
+            if row.is_baseline or found:
+                ratio = found.ratio.value if found else 1.0
                 logs.setdefault(row.result.target, []).append(math.log(ratio))
     means: Mapping[str, float] = {name: sum(values) / len(values) for name, values in logs.items()}
     seen = (row.result.target for panel in shown for row in panel.rows)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from ..results.estimate import Estimate
 from ..results.records import (
@@ -17,35 +16,31 @@ from ..results.records import (
     Severity,
     TargetInfo,
 )
-from ..results.summary import Comparison, Metric, Result, Summary, Verdict
+from ..results.summary import Comparison, Metric, Result, Summary, Verdict, figure
 from .format import counted, exact, plain
-from .measures import Measure, figure_of, held_one, inverted, measure_of
+from .measures import Measure, held_one, inverted, measure_of, metrics_of
+from .standing import Standing, falls_behind, standing_of
 
 UNCOMPARED = GroupInfo("", "In no comparison", "", ())
 
 
-class Standing(StrEnum):
-    """Whether a result takes part in the ranking. `silent`: it was asked, and let every request wait in vain."""
-
-    RANKED = "ranked"
-    AT_LEAST = "at least"
-    SILENT = "answers nobody"
-    INVALID = "invalid"
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A result, where it stands, and its figure against the baseline's (None for the baseline itself), a larger ratio
+    """A result, where it stands, and its figures against the baseline's (none for the baseline itself), a larger ratio
     being the better one. `interpreter` is told where the run has several, `held` where the scenario is about what each
     request in flight takes in memory, in KiB."""
 
     result: Result
     standing: Standing
     is_baseline: bool
-    comparison: Comparison | None
+    comparisons: tuple[Comparison, ...]
     ours: bool
     interpreter: str = ""
     held: Estimate | None = None
+
+    def over(self, metric: Metric) -> Comparison | None:
+        """How it stands to the baseline by this metric."""
+        return next((found for found in self.comparisons if found.metric is metric), None)
 
     @property
     def partial(self) -> bool:
@@ -86,9 +81,14 @@ class Panel:
         return measure_of(self.scenario)
 
     @property
-    def metric(self) -> Metric:
+    def metrics(self) -> tuple[Metric, ...]:
         """What its targets are compared by."""
-        return self.measure.metric
+        return metrics_of(self.scenario, self.level)
+
+    @property
+    def metric(self) -> Metric:
+        """The one that counts most."""
+        return self.metrics[-1]
 
     @property
     def cold(self) -> bool:
@@ -185,7 +185,7 @@ def target_names(summary: Summary) -> tuple[str, ...]:
 
 
 def ranked_names(summary: Summary) -> tuple[str, ...]:
-    """Every target's name, in the order of throughput in the first headline panel that has results."""
+    """Every target's name, in the order of the figures in the first headline panel that has results."""
     first = next((panel for panel in panels(summary) if panel.headline and panel.rows), None)
     names = [row.result.target for row in first.rows] if first else []
     return tuple(dict.fromkeys([*names, *target_names(summary)]))
@@ -232,60 +232,53 @@ class _Shelf:
 
 
 def _panel(shelf: _Shelf, group: GroupInfo, scenario: ScenarioInfo, level: Level, *, headline: bool) -> Panel:
-    metric = measure_of(scenario).metric
+    metrics = metrics_of(scenario, level)
     found = shelf.results.get((scenario.name, level), [])
     # A run without groups, and what is in none, is shown whole.
     members = [result for result in found if not group.name or result.target in group.targets]
-    rows = [_row(shelf, group, metric, result) for result in members]
-    order, sign = list(Standing), 1 if metric is Metric.START else -1
-    rows.sort(key=lambda row: (order.index(row.standing), sign * _value(row.result), row.result.target))
+    rows = [_row(shelf, group, metrics, result) for result in members]
+    order = list(Standing)
+    rows.sort(key=lambda row: (order.index(row.standing), *rank_of(row.result, metrics[-1]), row.result.target))
     if scenario.holding:
         rows = [replace(row, held=shelf.slopes.get((scenario.name, row.result.target))) for row in rows]
         rows.sort(key=lambda row: (order.index(row.standing), row.held.value if row.held else math.inf))
-    leads = shelf.leads.get((group.name, scenario.name, level, metric), ()) if group is not UNCOMPARED else ()
+    leads = shelf.leads.get((group.name, scenario.name, level, metrics[-1]), ()) if group is not UNCOMPARED else ()
     cannot = tuple(
         cell
         for cell in shelf.not_possible
         if cell.scenario == scenario.name and cell.target in group.targets and cell.level in (None, level)
     )
-    return Panel(scenario, level, headline, group, tuple(rows), tuple(map(_of_speed, leads)), cannot)
+    return Panel(scenario, level, headline, group, tuple(rows), tuple(map(of_speed, leads)), cannot)
 
 
-def _row(shelf: _Shelf, group: GroupInfo, metric: Metric, result: Result) -> Row:
-    found = shelf.comparisons.get((group.name, result.scenario, result.level, metric, result.target))
-    comparison = None if found is None or group is UNCOMPARED else _of_speed(found)
+def _row(shelf: _Shelf, group: GroupInfo, metrics: Iterable[Metric], result: Result) -> Row:
+    place = (group.name, result.scenario, result.level)
+    found = [shelf.comparisons.get((*place, metric, result.target)) for metric in metrics]
     target = shelf.targets.get(result.target)
     return Row(
         result,
         standing_of(result),
         result.target == group.baseline,
-        comparison,
+        () if group is UNCOMPARED else tuple(of_speed(each) for each in found if each is not None),
         target is None or target.ours,
         shelf.interpreter(result.target),
     )
 
 
-def _of_speed(comparison: Comparison) -> Comparison:
+def of_speed(comparison: Comparison) -> Comparison:
     """The same, with a ratio that is the larger the better."""
-    if comparison.metric is not Metric.START:
+    if comparison.metric.higher_is_better:
         return comparison
     return replace(comparison, ratio=inverted(comparison.ratio))
 
 
-def standing_of(result: Result) -> Standing:
-    """Where a result stands."""
-    estimate = figure_of(result)
-    if estimate is None or not math.isfinite(estimate.value):
-        return Standing.SILENT if result.valid and not result.ledger.ok else Standing.INVALID
-    if result.at_least:
-        return Standing.AT_LEAST
-    # Invalid, but from fewer launches than there were: the figures are those of the valid ones.
-    return Standing.RANKED if result.valid or estimate.n < result.launches else Standing.INVALID
-
-
-def _value(result: Result) -> float:
-    estimate = figure_of(result)
-    return estimate.value if estimate else 0.0
+def rank_of(result: Result, metric: Metric) -> tuple[bool, float]:
+    """What results are put in order by, the best first: where the rate was set, who does not keep up comes last."""
+    estimate = figure(result, metric)
+    if metric.higher_is_better:
+        return False, -estimate.value if estimate else 0.0
+    behind = metric.percentile is not None and falls_behind(result)
+    return behind, estimate.value if estimate else math.inf
 
 
 def undecided(panel: Panel) -> tuple[Comparison, ...]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from ..results.records import ProblemCode
 from ..results.validity import Check, checks_of
 from .format import joined
-from .panels import Panel, Row, Standing
+from .panels import Panel, Row
+from .standing import Standing
 from .tables import Cell, Tone
 
 

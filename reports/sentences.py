@@ -9,8 +9,9 @@ from ..results.summary import Comparison, Summary, Verdict
 from .format import counted, joined, plain, quantity, ratio, shortlist, value_of
 from .holding import holding_rate, limit_of, memories, slope_sentence
 from .measures import figure_of
-from .open_loop import keeping_up, response_tails
-from .panels import Panel, Row, Standing, decided, panels, standing_of, undecided
+from .open_loop import keeping_up, response_tails, responses
+from .panels import Panel, Row, decided, panels, undecided
+from .standing import Standing, standing_of
 
 
 class Outcome(StrEnum):
@@ -111,7 +112,8 @@ def _ranking(panel: Panel) -> tuple[Outcome, list[str]]:
         silent = not panel.standing(Standing.INVALID) and not panel.standing(Standing.AT_LEAST)
         return Outcome.MEASURED if silent else Outcome.INVALID, ["no result can be ranked."]
     if panel.open_loop:
-        return Outcome.MEASURED, [keeping_up(panel), *([slope_sentence(panel, first=False)] if panel.holding else [])]
+        slope = [slope_sentence(panel, first=False)] if panel.holding else []
+        return Outcome.MEASURED, [keeping_up(panel), *responses(panel), *slope]
     if panel.holding:
         return Outcome.MEASURED, [slope_sentence(panel, first=True), *holding_rate(panel)]
     if not panel.leads:

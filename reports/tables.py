@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..results.estimate import Estimate
-from ..results.summary import Result, Verdict
+from ..results.summary import Metric, Result, Verdict
 from .format import MISSING, interval, joined, plain, ratio_interval, ratio_value, shortlist, value_of
-from .measures import START_NOTE, figure_of, held_one
-from .panels import Panel, Row, Standing
+from .measures import RESPONSE_NOTE, START_NOTE, figure_of, held_one, percentile_name
+from .panels import Panel, Row
+from .standing import Standing
 
 
 class Tone(StrEnum):
@@ -86,24 +87,23 @@ NOT_POSSIBLE = "not possible"
 PARTIAL_NOTE = "‡ Some launches were invalid; the figures come from the others."
 CUT_SHORT = "longer than half a turn, whose end would cut it short"
 FEW_ANSWERS = "too few answers (each launch needs ten beyond a percentile)"
-KEY_PERCENTILES = ("p50", "p99")
+CLOSED_LOOP = (
+    Column("Over the baseline", weight=9),
+    Column("Service p50", "ms", weight=4),
+    Column("Service p99", "ms", weight=7),
+)
 ONE_LAUNCH_NOTE = "One launch: figures without an interval, and ratios without a verdict."
 
 
 def key_table(panel: Panel) -> Table:
     """The figures that matter most, for every target of a panel."""
     measure = panel.measure
-    columns = [
-        Column("Target", numeric=False, weight=10),
-        Column(measure.name, measure.unit, weight=8),
-        Column("Over the baseline", weight=9),
-    ]
+    columns = [Column("Target", numeric=False, weight=10), Column(measure.name, measure.unit, weight=8)]
     if panel.cold:
-        columns.append(Column("CPU", "ms/start", weight=7))
+        columns += [Column("Over the baseline", weight=9), Column("CPU", "ms/start", weight=7)]
     else:
-        times = "Response" if panel.open_loop else "Service"
         columns += [
-            *(Column(f"{times} {name}", "ms", weight=at) for name, at in zip(KEY_PERCENTILES, (4, 7), strict=True)),
+            *(_times_at_a_rate(panel) if panel.open_loop else CLOSED_LOOP),
             Column("CPU", f"µs/{measure.one}", weight=5),
             Column("Memory peak", f"MiB {memory_kind(panel)}".rstrip(), weight=6),
         ]
@@ -113,6 +113,20 @@ def key_table(panel: Panel) -> Table:
         columns.insert(1, Column("Interpreter", numeric=False, weight=7))
     lines = (*(_key_line(panel, row) for row in panel.rows), *cannot_lines(panel))
     return Table(panel.place, tuple(columns), lines, panel_notes(panel))
+
+
+def _times_at_a_rate(panel: Panel) -> tuple[Column, ...]:
+    """Each percentile with its ratio beside it, where it is compared; the higher ones count most."""
+    weights = {"p50": (4, 3), "p90": (7, 9), "p99": (6, 0)}
+    ratios = {percentile_name(metric) for metric in panel.metrics}
+    return tuple(
+        column
+        for name, (weight, over) in weights.items()
+        for column in (
+            Column(f"Response {name}", "ms", weight=weight),
+            *([Column("Over the baseline", name, weight=over)] if name in ratios else []),
+        )
+    )
 
 
 def interpreted(panel: Panel) -> bool:
@@ -192,12 +206,18 @@ def _key_line(panel: Panel, row: Row) -> Line:
     first = figure(figure_of(result))
     if row.standing is Standing.AT_LEAST:
         first = Cell(f"at least {first.text}", "", Tone.MUTED)
-    cells = [first, ratio_cell(row)]
+    cells = [first]
+    times = times_of(result)
+    if panel.open_loop:
+        for metric in panel.metrics:
+            cells += [figure(times.get(percentile_name(metric))), ratio_cell(row, metric)]
+        cells.append(figure(times.get("p99")))
+    else:
+        cells.append(ratio_cell(row, panel.metric))
+        cells += [] if panel.cold else [figure(times.get(name)) for name in ("p50", "p99")]
     if panel.cold:
         cells.append(figure(scaled(result.cpu_us_per_request, 1 / 1000)))
     else:
-        times = times_of(result)
-        cells += [figure(times.get(name)) for name in KEY_PERCENTILES]
         cells += [figure(result.cpu_us_per_request), figure(result.memory_mib.peak)]
     if panel.holding:
         cells.insert(0, figure(row.held))
@@ -214,26 +234,27 @@ def scaled(estimate: Estimate | None, factor: float) -> Estimate | None:
     return Estimate(estimate.value * factor, low, high, estimate.n, estimate.method)
 
 
-def ratio_cell(row: Row) -> Cell:
-    """Where a row stands to the baseline."""
+def ratio_cell(row: Row, metric: Metric) -> Cell:
+    """Where a row stands to the baseline by one metric."""
     if row.standing is Standing.AT_LEAST:
         return Cell("not ranked", "", Tone.MUTED)
     if row.is_baseline:
         return Cell("1×", "", Tone.MUTED)
-    if row.comparison is None:
+    found = row.over(metric)
+    if found is None:
         return Cell(MISSING, "", Tone.MUTED)
-    sign, tone = VERDICT_SIGNS[row.comparison.verdict]
-    ratio = row.comparison.ratio
-    return Cell(ratio_value(ratio), ratio_interval(ratio), tone, f"{sign} {row.comparison.verdict.value}")
+    sign, tone = VERDICT_SIGNS[found.verdict]
+    return Cell(ratio_value(found.ratio), ratio_interval(found.ratio), tone, f"{sign} {found.verdict.value}")
 
 
 def panel_notes(panel: Panel) -> tuple[str, ...]:
     """What has to be said beneath a panel's figures."""
     ranked = [figure_of(row.result) for row in panel.ranked]
     shown = [times_of(row.result) for row in (*panel.ranked, *panel.standing(Standing.AT_LEAST))]
-    missing = any(name not in times for times in shown for name in KEY_PERCENTILES)
+    missing = any(name not in times for times in shown for name in ("p50", "p99"))
     notes = (
         (START_NOTE, panel.cold and bool(ranked)),
+        (RESPONSE_NOTE, panel.open_loop and bool(ranked)),
         (held_note(panel), panel.holding and bool(ranked)),
         (AT_LEAST_NOTE, bool(panel.standing(Standing.AT_LEAST))),
         (SILENT_NOTE, bool(panel.standing(Standing.SILENT))),

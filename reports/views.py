@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ..results.summary import Summary
 from .charts.palette import Style
-from .figures import Figure, forest_figure, latency_figure
+from .figures import Figure, forest_figure, latency_figure, ratios_of
 from .levels import capacity_figure, memory_figure
 from .overview import Section, overview_table
 from .panels import Panel
@@ -113,7 +113,7 @@ def _figures(
     several = [group for group in by_scenario if len(group) > 1 and not group[0].open_loop]
     under_load = [panel for panel in drawn if not panel.cold]
     return {
-        "forests": pen.draw("forests", drawn, lambda panel, ident: forest_figure(panel, shown, ident)),
+        "forests": pen.draw("forests", ratios_of(drawn), lambda of, ident: forest_figure(of, shown, ident)),
         "capacities": pen.draw("capacities", several, lambda group, ident: capacity_figure(group, looks, slots, ident)),
         "latencies": pen.draw("latencies", under_load, lambda panel, ident: latency_figure(panel, looks, ident)),
         "memories": pen.draw("memories", held, lambda group, ident: memory_figure(group, summary, looks, ident)),

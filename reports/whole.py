@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from ..results.estimate import Estimate
 from ..results.ledger import Ledger
-from ..results.summary import Result
+from ..results.summary import Metric, Result
 from .format import counted, interval, number, plain, value_of, whole
-from .measures import figure_of
-from .panels import Panel, Row, Standing
+from .measures import figure_of, percentile_name
+from .panels import Panel, Row
 from .physics import physics_cell, physics_note
+from .standing import Standing
 from .tables import Cell, Column, Line, Table, cannot_lines, panel_notes, ratio_cell, scaled, tags, times_of
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
@@ -40,7 +41,7 @@ def _figures(panel: Panel) -> Sequence[Figure]:
     return (
         *([(Column("Memory slope", panel.held_unit), lambda row: _known(row.held))] if panel.holding else []),
         (Column(measure.name, measure.unit), _first),
-        *([(Column("Over the baseline"), ratio_cell)] if panel.baseline else []),
+        *([(Column("Over the baseline"), _ratio(panel.metric))] if panel.baseline and not panel.open_loop else []),
         *([] if panel.cold else _times(panel)),
         (Column("CPU", f"{'ms' if panel.cold else 'µs'}/{measure.one}"), lambda row: _known(_cpu(panel, row.result))),
         *([] if panel.cold else _of_pressing(panel)),
@@ -67,11 +68,17 @@ def _times(panel: Panel) -> Sequence[Figure]:
         return _figure((row.result.schedule_lag_ms or {}).get("p99"))
 
     kind = "Response" if panel.open_loop else "Service"
+    times: list[Figure] = [(Column(f"{kind} {name}", "ms"), time(name)) for name in PERCENTILES]
+    if not panel.open_loop:
+        return times
+    compared = panel.metrics if panel.baseline else ()
+    ratios: list[Figure] = [(Column("Over the baseline", percentile_name(one)), _ratio(one)) for one in compared]
     beside: list[Figure] = [(Column(f"Service {name}", "ms"), other(name)) for name in ("p50", "p99")]
-    return (
-        *((Column(f"{kind} {name}", "ms"), time(name)) for name in PERCENTILES),
-        *([*beside, (Column("Lag p99", "ms"), lag)] if panel.open_loop else []),
-    )
+    return (*times, *ratios, *beside, (Column("Lag p99", "ms"), lag))
+
+
+def _ratio(metric: Metric) -> Callable[[Row], Cell]:
+    return lambda row: ratio_cell(row, metric)
 
 
 def _of_pressing(panel: Panel) -> Sequence[Figure]:

@@ -33,11 +33,15 @@ def compare_trials(baseline: Iterable[Trial], target: Iterable[Trial], metric: M
     """The ratio target / baseline over the epochs that both have valid trials in; None where there is none.
 
     Each epoch gives one value: the middle mean of its rounds' log ratios, or of response times, the ratio of their
-    percentile. The interval is Student's t over epochs.
+    percentile. The interval is Student's t over epochs. Where a launch was overloaded, response times are compared in
+    none: what could not be sent has none, and the other launches are no fair sample, but the faster ones.
     """
-    by_epoch = {trial.epoch: trial for trial in baseline}
+    ours, theirs = list(target), list(baseline)
+    if metric.percentile is not None and any(map(_overloaded, (*ours, *theirs))):
+        return None
+    by_epoch = {trial.epoch: trial for trial in theirs}
     values: list[float] = []
-    for trial in target:
+    for trial in ours:
         other = by_epoch.get(trial.epoch)
         value = None if other is None else _epoch_log_ratio(other, trial, metric)
         if value is not None:
@@ -57,13 +61,15 @@ def _epoch_log_ratio(baseline: Trial, target: Trial, metric: Metric) -> float | 
 
 
 def _response_us(trial: Trial, percentile: float) -> float:
-    """A percentile of a launch's response times; 0 where it has none, or only those of the requests that were sent
-    while others could not be."""
+    """A percentile of a launch's response times; 0 where it has none."""
     times = trial.response_time
-    overloaded = any(problem.code is ProblemCode.OVERLOADED for problem in trial.problems)
-    if times is None or overloaded or not times.supports(percentile):
+    if times is None or not times.supports(percentile):
         return 0.0
     return max(times.percentile_us(percentile), RESOLUTION_US)
+
+
+def _overloaded(trial: Trial) -> bool:
+    return any(problem.code is ProblemCode.OVERLOADED for problem in trial.problems)
 
 
 def turn_values(trial: Trial, metric: Metric) -> dict[int, float]:

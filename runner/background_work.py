@@ -20,6 +20,7 @@ LOOK_EVERY_S = 0.02
 BACKLOG_S = 0.5
 BACKLOG_SHARE = 0.1
 IDLE_SHARE = 0.005  # of a core, which a server may use for itself while it idles
+DEAD = {ProblemCode.SERVER_DIED, ProblemCode.WORKER_DIED}
 # Which request of a mix comes next is drawn: chance does not take a share lower than this many standard deviations.
 DEVIATIONS = 6.0
 
@@ -62,7 +63,7 @@ class _Watched:
         """Whether there is nothing left to wait for."""
         if self.lost or self.before is None or self.now is None:
             return True
-        return not (self.now.open or self.now.reserved) and _amiss(self.before, self.now) == 0
+        return _left(self.before, self.now) == (0, 0) and _amiss(self.before, self.now) == 0
 
 
 class BackgroundWork:
@@ -96,8 +97,9 @@ class BackgroundWork:
 
     def judged(self, trials: Sequence[Trial], report: BlockReport) -> list[Trial]:
         """The block's trials, one for each target in their order, with what is wrong or to be told: once all have done
-        what they promised, or their time is up. Of a server that died, nothing more is expected."""
-        died = {trial.target for trial in trials if ProblemCode.SERVER_DIED in {each.code for each in trial.problems}}
+        what they promised, or their time is up. Of a server or a worker that died, nothing more is expected: what it
+        had to do is gone with it."""
+        died = {trial.target for trial in trials if DEAD & {each.code for each in trial.problems}}
         self._drain([shop for shop in self._shops if shop.name not in died])
         judged = {trial.target: trial for trial in trials}
         for index, shop in enumerate(self._shops):
@@ -146,10 +148,11 @@ class BackgroundWork:
             yield self._problem(
                 ProblemCode.SKIPPED_WORK, f"{stand_for} {least}, and its database has {made} more", shop
             )
-        if now.open or now.reserved:
+        left, reserved = _left(before, now)
+        if left or reserved:
             message = (
-                f"{now.open} of its {now.orders} orders were still open {DRAINED_WITHIN_S:g} s after the load, and "
-                f"{now.reserved} items reserved: they were answered, and not carried out"
+                f"{left} of its {made} orders were still open {DRAINED_WITHIN_S:g} s after the load, and "
+                f"{reserved} items reserved: they were answered, and not carried out"
             )
             yield self._problem(ProblemCode.SKIPPED_WORK, message, shop)
         elif _amiss(before, now):
@@ -201,6 +204,11 @@ class BackgroundWork:
         except TargetError as error:
             self._watched[shop.name].lost = error.message
             return None
+
+
+def _left(before: Books, now: Books) -> tuple[int, int]:
+    """The orders that are open, and the items reserved, beyond those of before: an earlier block answers for them."""
+    return max(now.open - before.open, 0), max(now.reserved - before.reserved, 0)
 
 
 def _amiss(before: Books, now: Books) -> int:

@@ -2,17 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from ..reports.format import counted, duration
+from ..reports.format import counted, duration, number
 from ..reports.live import LiveRow, LiveState, live_view
+from ..reports.measures import metrics_of, percentile_name
+from ..reports.panels import of_speed, rank_of
 from ..results.records import Level, Manifest, Run, Trial
 from ..results.summarise import summarise
-from ..results.summary import Metric, Result, Summary
+from ..results.summary import RESPONSES, Metric, Result, Summary, figure
 from .pace import Pace
 from .pieces import Piece
 from .plan import START_S, Plan
@@ -20,6 +23,7 @@ from .priority import give_way
 
 REFRESHES_PER_S = 4
 OTHER_LINES = 5  # of the live view: title, bar, head
+TIMES = (Metric.START, *RESPONSES)
 Cell = tuple[str, Level]
 
 
@@ -116,33 +120,37 @@ class Display:
             self._console.print(f"{elapsed:6.1f} s  {text}", highlight=False, markup=False, soft_wrap=True)
 
 
-def note_of(result: Result) -> str:
-    """What else there is to say of a row: that it is invalid, or how long a start takes."""
+def note_of(result: Result, metric: Metric) -> str:
+    """What else there is to say of a row: that it is invalid, or how long a start takes, or answers at a set rate."""
     if not result.valid:
         return "invalid"
-    return f"{result.start_ms.value:,.0f} ms" if result.start_ms else ""
+    known = figure(result, metric) if metric in TIMES else None
+    name = percentile_name(metric)
+    return f"{f'{name} ' if name else ''}{number(known.value)} ms" if known else ""
 
 
 def rows_of(summary: Summary) -> tuple[LiveRow, ...]:
-    """The live table: for each scenario its highest level measured so far, fastest first."""
-    highest: Mapping[str, object] = {result.scenario: result.level for result in summary.results}
+    """The live table: for each scenario its highest level measured so far, the best first. Ratios are of what targets
+    are compared by, a larger one being the better one."""
+    scenarios = {scenario.name: scenario for scenario in summary.manifest.scenarios}
+    highest = {result.scenario: result.level for result in summary.results}
     ratios = {
-        (comparison.scenario, comparison.level, comparison.target): comparison.ratio
-        for comparison in summary.comparisons
-        if comparison.metric is Metric.THROUGHPUT
+        (found.scenario, found.level, found.metric, found.target): of_speed(found).ratio
+        for found in summary.comparisons
     }
     rows = []
     for scenario, level in highest.items():
+        metric = metrics_of(scenarios[scenario], level)[-1]
         shown = [result for result in summary.results if result.scenario == scenario and result.level == level]
-        shown.sort(key=lambda result: -(result.throughput_rps.value if result.throughput_rps else 0.0))
+        shown.sort(key=partial(rank_of, metric=metric))
         rows += [
             LiveRow(
                 target=result.target,
                 scenario=f"{scenario} {result.level.label}",
                 throughput=result.throughput_rps,
-                ratio=ratios.get((scenario, result.level, result.target)),
+                ratio=ratios.get((scenario, result.level, metric, result.target)),
                 memory_mib=result.memory_mib.peak.value if result.memory_mib.peak else None,
-                note=note_of(result),
+                note=note_of(result, metric),
             )
             for result in shown
         ]

@@ -18,6 +18,7 @@ from .interpreters import interpreter, with_root
 from .launch import Target, reason_in
 from .process import GuardedProcess
 
+ONLOOKER = 1  # the connection over which we look at their orders
 CONNECTIONS = 16  # of a target, shared by its processes; more where they cannot share them equally
 KEEPER = ("-m", "apps.database.keeper")
 LOOK_WITHIN_S = 30.0
@@ -160,10 +161,11 @@ def look_at(url: str, targets: Sequence[Target]) -> str:
         theirs = [target for target in targets if target.python == python]
         check_drivers(python, theirs)
         free, version = _look(url, python)
-    needed = sum(map(connections_of, targets))
+    needed = sum(map(connections_of, targets)) + ONLOOKER
     if needed > free:
         raise UsageError(
-            f"the database has {free} connections free, and {len(targets)} targets may open {needed}",
+            f"the database has {free} connections free, and {len(targets)} targets, and who looks at their "
+            f"orders, may open {needed}",
             f"raise its max_connections by {needed - free}, or compare fewer targets at a time",
         )
     return version

@@ -11,7 +11,7 @@ from sgibench.results.estimate import Estimate, from_epochs, mean_estimate
 from sgibench.results.generator import Generator
 from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, Manifest, Problem, ProblemCode, ScenarioInfo, Severity, TargetInfo
-from sgibench.results.summary import Comparison, Memory, MemorySlope, Metric, Result, Summary
+from sgibench.results.summary import RESPONSES, Comparison, Memory, MemorySlope, Metric, Result, Summary, figure
 
 BASELINE = "flask@gunicorn-sync-3"
 INJECTION = "<script>alert('x')</script><img src=http://evil.example/a.png onerror=alert(1)>&amp;\"$\\frac{"
@@ -78,7 +78,7 @@ def summary_of(
                     true * speed * noise.lognormvariate(0, spread) for speed in drift
                 ]
                 results.append(result_of(shape, scenario, level, rates[shape.name, scenario.name, level], noise))
-    comparisons = tuple(_comparisons(shapes[0].name, shapes, scenarios, rates))
+    comparisons = tuple(_comparisons(shapes[0].name, shapes, scenarios, rates, results))
     slopes = tuple(_slopes(shapes, scenarios, epochs))
     leads = tuple(_leads(scenarios, _rates(results)))
     return Summary(manifest, True, (), tuple(results), comparisons, leads, slopes)
@@ -248,15 +248,34 @@ def _ratio(rates: Rates, target: str, baseline: str, scenario: str, level: Level
 
 
 def _comparisons(
-    baseline: str, shapes: Sequence[Shape], scenarios: Sequence[ScenarioInfo], rates: Rates
+    baseline: str,
+    shapes: Sequence[Shape],
+    scenarios: Sequence[ScenarioInfo],
+    rates: Rates,
+    results: Sequence[Result],
 ) -> Iterator[Comparison]:
     for scenario in scenarios:
         for level in scenario.levels:
             for shape in shapes:
-                if shape.name != baseline:
+                if shape.name != baseline and level.rate_rps:
+                    yield from _responses(baseline, shape.name, scenario.name, level, results)
+                elif shape.name != baseline:
                     ratio = _ratio(rates, shape.name, baseline, scenario.name, level)
                     found = verdict(ratio, Metric.THROUGHPUT)
                     yield Comparison(scenario.name, level, Metric.THROUGHPUT, baseline, shape.name, ratio, found)
+
+
+def _responses(
+    baseline: str, target: str, scenario: str, level: Level, results: Sequence[Result]
+) -> Iterator[Comparison]:
+    """Where the rate was set, what is compared is how long answers take."""
+    both = [each for each in results if (each.scenario, each.level) == (scenario, level)]
+    for metric in RESPONSES:
+        found = {each.target: figure(each, metric) for each in both}
+        below, above = found[baseline], found[target]
+        if below and above:
+            ratio = _scaled(above, 1 / below.value)
+            yield Comparison(scenario, level, metric, baseline, target, ratio, verdict(ratio, metric))
 
 
 def _rates(results: Sequence[Result]) -> Rates:
@@ -266,6 +285,8 @@ def _rates(results: Sequence[Result]) -> Rates:
 def _leads(scenarios: Sequence[ScenarioInfo], rates: Rates) -> Iterator[Comparison]:
     for scenario in scenarios:
         for level in scenario.levels:
+            if level.rate_rps:
+                continue
             place = (scenario.name, level)
             means = {key[0]: from_epochs(values).value for key, values in rates.items() if key[1:] == place}
             leader = max(means, key=means.__getitem__, default="")

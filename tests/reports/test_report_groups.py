@@ -9,9 +9,10 @@ import pytest
 from sgibench.reports.details import number_tables
 from sgibench.reports.markdown import render_markdown
 from sgibench.reports.overview import overview_table, sections
-from sgibench.reports.panels import Panel, Standing, panels, uncompared
+from sgibench.reports.panels import Panel, panels, uncompared
 from sgibench.reports.problems import SLOW_CLIENTS_ADVICE, advice_of, merged_problems
 from sgibench.reports.sentences import Outcome, verdicts
+from sgibench.reports.standing import Standing
 from sgibench.reports.tables import key_table
 from sgibench.reports.terminal import render_terminal
 
@@ -40,7 +41,7 @@ def test_no_panel_mixes_groups() -> None:
         names = {row.result.target for row in each.rows}
         assert names <= members[each.group.name]
         assert {lead.target for lead in each.leads} | {lead.baseline for lead in each.leads} <= names
-        assert all(row.comparison.baseline == each.baseline for row in each.rows if row.comparison)
+        assert all(found.baseline == each.baseline for row in each.rows for found in row.comparisons)
 
 
 def test_a_level_beyond_equal_slots_is_in_no_comparison_of_theirs_but_among_the_numbers() -> None:
@@ -48,7 +49,7 @@ def test_a_level_beyond_equal_slots_is_in_no_comparison_of_theirs_but_among_the_
     apart = [(each.place, row.result.target) for each in uncompared(case("wide")) for row in each.rows]
     assert ("json, 64 connections", BARE) in apart
     assert all(target in EQUAL.targets for _, target in apart)
-    assert all(row.comparison is None for each in uncompared(case("wide")) for row in each.rows)
+    assert all(not row.comparisons for each in uncompared(case("wide")) for row in each.rows)
     assert "In no comparison, being beyond what their group compares" in page("wide")
 
 

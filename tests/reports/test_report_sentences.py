@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from sgibench.reports.panels import Standing, panels
+from sgibench.reports.panels import panels
 from sgibench.reports.problems import ADVICE
 from sgibench.reports.sentences import Outcome, Sentence, validity, verdicts
+from sgibench.reports.standing import Standing
 from sgibench.results.estimate import from_epochs
 from sgibench.results.ledger import Ledger
 from sgibench.results.records import Level, Problem, ProblemCode, Severity

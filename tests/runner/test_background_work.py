@@ -74,7 +74,7 @@ def judged(
     *,
     mixed: bool = False,
     block_s: float = 0.0,
-    died: bool = False,
+    died: ProblemCode | None = None,
     clock: FakeClock | None = None,
 ) -> list[Problem]:
     """What is found after a warm-up and a turn with half of these answers each; another target had a turn, too."""
@@ -92,7 +92,7 @@ def judged(
     other = FakeShop([BEFORE, after(7)], "other@uvicorn")
     trials = [Trial(1, name, scenario.name, Level(8), (), Histogram({})) for name in (shop.name, other.name)]
     if died:
-        trials[0] = replace(trials[0], problems=(Problem(ProblemCode.SERVER_DIED, "it died", shop.name),))
+        trials[0] = replace(trials[0], problems=(Problem(died, "it died", shop.name),))
     work = BackgroundWork(scenario, [shop, other], clock, sleep)
     clock.now += block_s
     work.ended()
@@ -111,10 +111,10 @@ def test_orders_that_were_carried_out_are_right(books: Books) -> None:
     [
         (after(49), "50 right answers stand for 50 orders, and its database has 49 more"),
         (BEFORE, "50 right answers stand for 50 orders, and its database has 0 more"),
-        (after(10, left=40), "40 of its 52 orders were still open 30 s after the load, and 40 items reserved"),
+        (after(10, left=40), "40 of its 50 orders were still open 30 s after the load, and 40 items reserved"),
         (
             replace(after(50), reserved=3),
-            "0 of its 52 orders were still open 30 s after the load, and 3 items reserved",
+            "0 of its 50 orders were still open 30 s after the load, and 3 items reserved",
         ),
         (replace(after(50), stock=PLENTY), "orders that are done took 50 items, and the stock fell by 0"),
         (replace(after(50), stock=PLENTY - 100), "orders that are done took 50 items, and the stock fell by 100"),
@@ -209,11 +209,21 @@ def test_a_users_app_that_makes_orders_in_our_database_is_held_to_them() -> None
     assert [problem.code for problem in problems] == [SKIPPED]
 
 
-def test_of_a_server_that_died_nothing_more_is_expected() -> None:
+@pytest.mark.parametrize("code", [ProblemCode.SERVER_DIED, ProblemCode.WORKER_DIED])
+def test_of_a_server_or_worker_that_died_nothing_more_is_expected(code: ProblemCode) -> None:
     clock = FakeClock()
-    problems = judged(FakeShop([BEFORE, after(1, left=40)]), 50, died=True, clock=clock)
-    assert [problem.code for problem in problems] == [ProblemCode.SERVER_DIED]
+    problems = judged(FakeShop([BEFORE, after(1, left=40)]), 50, died=code, clock=clock)
+    assert [problem.code for problem in problems] == [code]
     assert clock.now == 0
+
+
+def test_what_was_left_before_a_block_is_not_laid_to_its_charge() -> None:
+    stuck = {"open": 5, "reserved": 5}
+    clock, shop = FakeClock(), FakeShop([replace(BEFORE, **stuck), replace(after(50), **stuck)])
+    assert judged(shop, 50, clock=clock) == []
+    assert clock.now == 0
+    (problem,) = judged(FakeShop([replace(BEFORE, **stuck), replace(after(48), open=7, reserved=7)]), 50)
+    assert problem.message.startswith("2 of its 50 orders were still open 30 s after the load, and 2 items reserved")
 
 
 def test_where_no_answer_is_an_order_nobody_looks() -> None:

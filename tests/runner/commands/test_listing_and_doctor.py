@@ -18,7 +18,7 @@ def test_everything_that_can_be_named_is_listed(tmp_path: Path) -> None:
     done = bench("list", "--json", cwd=tmp_path)
     assert done.code == 0
     found = json.loads(done.out)
-    assert found.keys() == {"apps", "servers", "setups", "scenarios", "suites"}
+    assert found.keys() == {"apps", "servers", "setups", "scenarios", "suites", "claims"}
     assert [row["name"] for row in found["apps"]] == list(APPS)
     assert [row["name"] for row in found["setups"]] == [kind.written for kind in KINDS.values()]
     assert {"default", "smoke", "full"} <= {row["name"] for row in found["suites"]}

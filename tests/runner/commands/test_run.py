@@ -172,8 +172,11 @@ def test_the_users_own_app_runs_in_its_own_interpreter_and_is_called_equivalent_
         *("--concurrency", "4", "--epochs", "2", "--json"),
         cwd=tmp_path,
     )
-    assert done.code == 0, done.err
     found = json.loads(done.out)
+    # On a busy machine the load side may wait for its core, which alone may make the run invalid.
+    wrong = {problem["code"] for problem in found["problems"] if problem["severity"] == "invalid"}
+    assert wrong <= {"generator-limited"}, found["problems"]
+    assert done.code == (3 if wrong else 0), done.err
     assert [result["target"] for result in found["results"]] == [
         "shop.web:app@gunicorn-sync",
         "shop.web:app@gunicorn-gthread-1x4",

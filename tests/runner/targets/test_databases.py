@@ -140,7 +140,9 @@ def test_a_database_that_is_not_there_is_said_with_the_cause(postgresql_server: 
 
 def test_more_connections_than_the_server_has_are_told_beforehand(postgresql_server: str) -> None:
     targets = [a_target(setup=f"gunicorn-gthread-1x{threads}") for threads in range(1, 31)]
-    with pytest.raises(UsageError, match=r"has \d+ connections free, and 30 targets may open 480") as caught:
+    with pytest.raises(
+        UsageError, match=r"has \d+ connections free, and 30 targets, and who looks at their orders, may open 481"
+    ) as caught:
         look_at(postgresql_server, targets)
     assert "max_connections" in caught.value.hint
 
