@@ -173,8 +173,8 @@ def findings(readings: Sequence[Reading], measured: Measured) -> tuple[Finding, 
 def judge(found: Sequence[Finding]) -> ClaimVerdict:
     """The verdict on a claim, from its readings alone.
 
-    All hold: reproduced. None was decided: not measurable here. Those that fail were all true of older versions:
-    outdated. Some hold: in part. None holds and at least one fails: refuted.
+    All hold: reproduced. Those that fail were all true of older versions: outdated. Some hold: in part. All fail that
+    were measured: refuted. Else, where some are undecided and none holds, it could still be either: not measurable here.
     """
     agreements = [finding.agreement for finding in found]
     failing = [finding for finding in found if finding.agreement is Agreement.FAILS]
@@ -184,7 +184,9 @@ def judge(found: Sequence[Finding]) -> ClaimVerdict:
         return ClaimVerdict.OUTDATED
     if Agreement.HOLDS in agreements:
         return ClaimVerdict.IN_PART
-    return ClaimVerdict.REFUTED if failing else ClaimVerdict.NOT_MEASURABLE
+    if failing and Agreement.UNDECIDED not in agreements:
+        return ClaimVerdict.REFUTED
+    return ClaimVerdict.NOT_MEASURABLE
 
 
 @dataclass(frozen=True, slots=True)

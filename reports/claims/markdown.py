@@ -35,9 +35,9 @@ _PATH = re.compile(rf"(?<![\w:/.~-])(?:~|/(?:{_FOLDERS}))/(?:[^\s/'\"(),;:]+/)*(
 _ONLY_HERE = ("--output", "--markdown")
 METHOD = (
     "A reading holds if the whole 95 % interval of its figure lies within what was claimed, and fails if all of it "
-    "lies outside; an end of a round figure may be missed by a quarter. All hold: reproduced. Some hold: in part. None "
-    "holds and at least one fails: refuted. Those that fail were all true of older versions: outdated. Each repetition "
-    "ran in a fresh interpreter, the sides in shuffled turns."
+    "lies outside; an end of a round figure may be missed by a quarter. All hold: reproduced. Some hold: in part. All "
+    "that were measured fail: refuted. Those that fail were all true of older versions: outdated. None holds and some "
+    "are undecided: not measurable here. Each repetition ran in a fresh interpreter, the sides in shuffled turns."
 )
 
 

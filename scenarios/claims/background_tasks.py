@@ -159,6 +159,6 @@ CLAIM = Claim(
     why="add_task appends to a list that Starlette works off after the last of the answer was sent, still within the "
     "same call of the app; create_task only puts its task in the loop's queue, where it begins once the current "
     "coroutine suspends, which a route without an await does not do before its answer is out.",
-    quick_s=7,
-    full_s=30,
+    quick_s=8,
+    full_s=27,
 )

@@ -72,6 +72,6 @@ CLAIM = Claim(
     measure=measure,
     why="One thread runs the event loop and every coroutine, so whatever does not await in one holds up all; Starlette "
     "calls a plain def in anyio's thread pool, which has 40 threads unless told otherwise.",
-    quick_s=12,
-    full_s=45,
+    quick_s=14,
+    full_s=52,
 )

@@ -139,5 +139,5 @@ CLAIM = Claim(
     why="Connections are kept under HTTP/1.1 unless one side says Connection: close: Uvicorn closes where the request "
     "asks for that or comes by HTTP/1.0, and otherwise only once a connection has been idle for five seconds.",
     quick_s=5,
-    full_s=35,
+    full_s=28,
 )

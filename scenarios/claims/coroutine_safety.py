@@ -178,4 +178,6 @@ CLAIM = Claim(
     measure=measure,
     why="A coroutine keeps its locals in a frame of its own, and none is interrupted between two awaits; "
     "but others run at an await, so what was read from shared data before it is old after it.",
+    quick_s=5,
+    full_s=8,
 )

@@ -131,5 +131,5 @@ CLAIM = Claim(
     "other; what the specification leaves open (the event loop, the scheme of a WebSocket, lifespan) is where pairs "
     "differ.",
     quick_s=11,
-    full_s=95,
+    full_s=61,
 )

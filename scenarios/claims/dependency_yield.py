@@ -112,6 +112,6 @@ CLAIM = Claim(
     measure=measure,
     why="FastAPI makes a context manager of the generator and leaves it in the end, by an error or without; whether "
     "that is before or after the answer is sent has changed between versions, and can be chosen since 0.121.",
-    quick_s=5,
-    full_s=10,
+    quick_s=3,
+    full_s=8,
 )

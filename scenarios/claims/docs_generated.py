@@ -131,5 +131,5 @@ CLAIM = Claim(
     why="FastAPI makes /openapi.json from the routes' types, and answers /docs and /redoc with a few fixed lines of "
     "HTML that load a script from elsewhere, which reads that document in the browser.",
     quick_s=5,
-    full_s=10,
+    full_s=7,
 )

@@ -132,6 +132,6 @@ CLAIM = Claim(
     measure=measure,
     why="Each worker process calls the app once with a scope of type lifespan and awaits its startup before it accepts "
     "connections; the specification leaves that to the server, and Daphne does not.",
-    quick_s=8,
-    full_s=20,
+    quick_s=6,
+    full_s=21,
 )

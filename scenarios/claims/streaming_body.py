@@ -200,6 +200,6 @@ CLAIM = Claim(
     why="The server passes on what has arrived as an http.request event, and stops reading from the socket while the "
     "app has not fetched it; memory grows with the body only where the app keeps the pieces, "
     "as await request.body() does.",
-    quick_s=6,
-    full_s=32,
+    quick_s=5,
+    full_s=24,
 )

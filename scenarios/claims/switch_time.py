@@ -177,4 +177,6 @@ CLAIM = Claim(
     why="A switch of threads goes through the kernel and, where there is one, the interpreter's lock; a switch "
     "of tasks stays in the process, but two tasks that wait for each other take a turn of the loop, with its system "
     "call, each time.",
+    quick_s=8,
+    full_s=14,
 )

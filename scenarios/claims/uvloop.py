@@ -124,7 +124,7 @@ def measure(lab: Lab) -> Measured:
         for how in echoes
         for loop in LOOPS
     ]
-    seen = lab.alternate(sides, 3 if lab.quick else 5)
+    seen = lab.alternate(sides, 4 if lab.quick else 8)
     targets = [(app, setup) for app in HTTP for setup in (ASYNCIO, UVLOOP)]
     launches, each_s = (2, 0.4) if lab.quick else (5, 0.6)
     under = lab.rotate(targets, [Asked("/json")], [8], launches, each_s)
@@ -176,6 +176,6 @@ CLAIM = Claim(
     measure=measure,
     why="uvloop replaces the loop and its transports, written in Python, by libuv under Cython: that part gets faster, "
     "and everything that a server and an app do in Python besides stays as it was.",
-    quick_s=14,
-    full_s=55,
+    quick_s=19,
+    full_s=80,
 )

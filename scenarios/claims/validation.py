@@ -90,5 +90,5 @@ CLAIM = Claim(
     why="FastAPI passes on what Pydantic says of a body, and Pydantic 2 gave its errors other words and types: "
     "“Field required”, missing.",
     quick_s=4,
-    full_s=9,
+    full_s=7,
 )

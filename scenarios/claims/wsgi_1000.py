@@ -136,6 +136,6 @@ CLAIM = Claim(
     measure=measure,
     why="A sync worker is a process, which shares of its memory only what nobody has written to since it was forked; "
     "a gthread worker holds each request in a thread, which takes tens of KiB.",
-    quick_s=12,
-    full_s=45,
+    quick_s=10,
+    full_s=33,
 )

@@ -68,6 +68,6 @@ CLAIM = Claim(
     measure=measure,
     why="Under WSGI an answer is what a call returns: each request takes a thread of control for as long as it lasts, "
     "of which a sync worker has one, a gthread worker several, and a gevent worker a greenlet for each.",
-    quick_s=12,
-    full_s=50,
+    quick_s=16,
+    full_s=65,
 )
