@@ -91,8 +91,16 @@ class Plan:
         return replace(self, targets=tuple(target for target in self.targets if target.name not in names))
 
     def pieces_in(self, epoch: int) -> tuple[Piece, ...]:
-        """What is measured in an epoch (from 1)."""
-        return tuple(piece for piece in self.pieces if piece.launches is None or epoch <= piece.launches)
+        """What is measured in an epoch (from 1), in that order.
+
+        What is about memory comes first, and of several such scenarios another one in each epoch: what one leaves behind
+        in a process is used again, and hides what the next one takes.
+        """
+        there = [piece for piece in self.pieces if piece.launches is None or epoch <= piece.launches]
+        holding = list(dict.fromkeys(piece.scenario.name for piece in there if piece.scenario.holding))
+        first = (epoch - 1) % max(len(holding), 1)
+        order = {name: at for at, name in enumerate([*holding[first:], *holding[:first]])}
+        return tuple(sorted(there, key=lambda piece: order.get(piece.scenario.name, len(order))))
 
     def targets_of(self, piece: Piece) -> tuple[Target, ...]:
         """Who is measured in a piece."""

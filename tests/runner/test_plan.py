@@ -56,6 +56,17 @@ def test_a_scenario_may_ask_for_fewer_launches() -> None:
     assert plan.pieces_in(3) == pieces[:1]
 
 
+def test_what_is_about_memory_comes_first_and_another_one_in_each_launch() -> None:
+    held = JSON.model_copy(update={"name": "held", "holding": True})
+    sockets = JSON.model_copy(update={"name": "sockets", "holding": True})
+    levels = (Level(100), Level(1000))
+    pieces = (Piece(JSON, Level(8), 0.5), *(Piece(each, level, 0.5) for each in (held, sockets) for level in levels))
+    plan = a_plan(epochs=(3, 3), pieces=pieces)
+    order = [[(piece.scenario.name, piece.level.concurrency) for piece in plan.pieces_in(epoch)] for epoch in (1, 2, 3)]
+    first, second = [("held", 100), ("held", 1000)], [("sockets", 100), ("sockets", 1000)]
+    assert order == [[*first, *second, ("json", 8)], [*second, *first, ("json", 8)], [*first, *second, ("json", 8)]]
+
+
 def test_who_takes_part_in_nothing_is_not_launched() -> None:
     fast, slow = (a_target(name) for name in ("fast", "slow"))
     pieces = (Piece(JSON, Level(8), 0.5, launches=1), Piece(WAIT, Level(4), 0.5))
