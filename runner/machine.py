@@ -16,17 +16,9 @@ from typing import Any
 import psutil
 
 from ..results.errors import UsageError
+from .control_groups import memory_left_mib
 
 SPARE_FILES = 128  # that a process of ours opens besides its connections
-
-
-MIB = 1 << 20
-# Version 2 of control groups, then version 1; a group without a limit says so in a word, or in a huge number. What is
-# used holds the cache of files, which gives way.
-CGROUP_MEMORY = (
-    ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
-    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +119,11 @@ def limits() -> dict[str, Any]:
 
 
 def free_memory_mib() -> float:
-    """Memory that can be taken without any being taken from others, in MiB: of the machine, or of the control group
+    """Memory that can be taken without any being taken from others, in MiB: of the machine, or of the control groups
     that this process is confined to."""
-    free = psutil.virtual_memory().available / MIB
-    for folder, limit, used, idle in CGROUP_MEMORY:
-        bound, taken = _number(f"{folder}/{limit}"), _number(f"{folder}/{used}")
-        if bound is not None and taken is not None:
-            free = min(free, (bound - taken + _field(f"{folder}/memory.stat", idle)) / MIB)
-    return max(free, 0.0)
+    of_machine = psutil.virtual_memory().available / (1 << 20)
+    of_groups = memory_left_mib()
+    return of_machine if of_groups is None else min(of_machine, of_groups)
 
 
 def can_pin() -> bool:
@@ -172,6 +161,12 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
     return versions
 
 
+def cpu_pressure_s() -> float | None:
+    """How long something has waited for a core so far (PSI), in seconds; None where the kernel does not tell."""
+    found = re.match(r"some .*total=(\d+)", _first_line("/proc/pressure/cpu") or "")
+    return int(found[1]) / 1e6 if found else None
+
+
 def _first_line(path: str) -> str | None:
     with contextlib.suppress(OSError):
         return Path(path).read_text().partition("\n")[0].strip()
@@ -181,15 +176,6 @@ def _first_line(path: str) -> str | None:
 def _number(path: str) -> int | None:
     line = _first_line(path)
     return int(line) if line and line.isdigit() else None
-
-
-def _field(path: str, name: str) -> int:
-    """A number after a name in a file of such lines; 0 where there is none."""
-    with contextlib.suppress(OSError):
-        found = re.search(rf"^{name} (\d+)$", Path(path).read_text(), re.MULTILINE)
-        if found:
-            return int(found[1])
-    return 0
 
 
 def cpu_model() -> str:

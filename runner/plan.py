@@ -93,8 +93,8 @@ class Plan:
     def pieces_in(self, epoch: int) -> tuple[Piece, ...]:
         """What is measured in an epoch (from 1), in that order.
 
-        What is about memory comes first, and of several such scenarios another one in each epoch: what one leaves behind
-        in a process is used again, and hides what the next one takes.
+        What is about memory comes first, and of several such scenarios another one in each epoch: what one leaves
+        behind in a process is used again, and hides what the next one takes.
         """
         there = [piece for piece in self.pieces if piece.launches is None or epoch <= piece.launches]
         holding = list(dict.fromkeys(piece.scenario.name for piece in there if piece.scenario.holding))
