@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +174,8 @@ def judge(found: Sequence[Finding]) -> ClaimVerdict:
     """The verdict on a claim, from its readings alone.
 
     All hold: reproduced. Those that fail were all true of older versions: outdated. Some hold: in part. All fail that
-    were measured: refuted. Else, where some are undecided and none holds, it could still be either: not measurable here.
+    were measured: refuted. Else none holds and some are undecided, so that it could still be either: not measurable
+    here.
     """
     agreements = [finding.agreement for finding in found]
     failing = [finding for finding in found if finding.agreement is Agreement.FAILS]
@@ -240,6 +241,12 @@ class ClaimResult:
         from .claims_reading import result_from_dict  # it needs estimates
 
         return result_from_dict(data)
+
+
+def judged_again(result: ClaimResult) -> ClaimResult:
+    """The same figures, judged by today's rule. What could not be measured then stays so."""
+    found = findings([finding.reading for finding in result.findings], result.measured)
+    return replace(result, findings=found, verdict=result.verdict if result.problem else judge(found))
 
 
 @dataclass(frozen=True, slots=True)

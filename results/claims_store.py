@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .claims import ClaimsRun
+from .claims import ClaimsRun, judged_again
 from .claims_reading import run_from_dict
 from .errors import StoreError
 from .store import REPORT, unwritable, write_atomically
@@ -61,8 +61,10 @@ class ClaimsStore:
 
 
 def load_claims(folder: Path) -> ClaimsRun:
-    """Read a claims run's folder; one that never finished is taken as interrupted. Raises StoreError when the file
-    cannot be read, is damaged, or was written by a newer version."""
+    """Read a claims run's folder, and judge its figures again; one that never finished is taken as interrupted.
+
+    Raises StoreError when the file cannot be read, is damaged, or was written by a newer version.
+    """
     path = folder / CLAIMS
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +74,8 @@ def load_claims(folder: Path) -> ClaimsRun:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise StoreError(f"{path} is damaged: {detail}", "put the claims to the test again: bench claims") from error
-    return replace(run, status="interrupted") if run.status == "running" else run
+    status = "interrupted" if run.status == "running" else run.status
+    return replace(run, status=status, results=tuple(map(judged_again, run.results)))
 
 
 def save_claims_pages(folder: Path, page: str, markdown: str) -> None:

@@ -71,7 +71,8 @@ def measure(lab: Lab) -> Measured:
             right += counted
     reached = sorted({count for points in seen.values() for count, _ in points})
     if len(reached) < 2 or min(map(len, seen.values())) < 3:
-        raise NotHereError(f"no more than {reached[-1]:,.0f} requests can be held here: {' '.join(notes)}")
+        limits = " ".join(dict.fromkeys(notes))
+        raise NotHereError(f"no more than {reached[-1]:,.0f} requests can be held here: {limits}")
     whole = reached[-1] == WANTED
     text = "really held, above idle" if whole else f"extrapolated from {reached[0]:,.0f} to {reached[-1]:,.0f} held"
     figures = [Figure("10,000 coroutines alone", "MB", lab.mean(tasks.values("coroutines", "added_mb")), "PSS")]
