@@ -49,13 +49,14 @@ class Numbers:
 
 def render_html(summary: Summary) -> str:
     """The whole page."""
-    return _environment().get_template("page.html.j2").render(_context(summary))
+    return page_environment().get_template("page.html.j2").render(_context(summary))
 
 
 @cache
-def _environment() -> Environment:
+def page_environment(*folders: Path) -> Environment:
+    """Jinja for pages: templates are looked for in these folders first, then among those that all pages share."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

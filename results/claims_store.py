@@ -57,7 +57,8 @@ class ClaimsStore:
 
     def finish(self, page: str, markdown: str) -> None:
         """Save the pages. Raises StoreError."""
-        save_claims_pages(self.folder, page, markdown)
+        write_atomically(self.folder / REPORT, page)
+        write_atomically(self.folder / MARKDOWN, markdown)
 
 
 def load_claims(folder: Path) -> ClaimsRun:
@@ -76,9 +77,3 @@ def load_claims(folder: Path) -> ClaimsRun:
         raise StoreError(f"{path} is damaged: {detail}", "put the claims to the test again: bench claims") from error
     status = "interrupted" if run.status == "running" else run.status
     return replace(run, status=status, results=tuple(map(judged_again, run.results)))
-
-
-def save_claims_pages(folder: Path, page: str, markdown: str) -> None:
-    """Save a claims run's pages into its folder. Raises StoreError."""
-    write_atomically(folder / REPORT, page)
-    write_atomically(folder / MARKDOWN, markdown)

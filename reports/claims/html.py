@@ -2,22 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...results.claims import ClaimsRun, ClaimVerdict
 from ..details import environment_entries
 from ..document import command_line, embedded_json
-from ..format import duration, plain
+from ..format import duration
+from ..html import TEMPLATES as SHARED
+from ..html import page_environment
 from .sections import Section, sections
 from .words import TITLE, VERDICT_ICONS, date_words, interpreter_name, interpreters, machine_words, tally, version_words
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHARED = Path(__file__).parents[1] / "templates"
 PAGE_BYTES_MAX = 1_000_000
 TONES = {
     ClaimVerdict.REPRODUCED: "good",
@@ -53,24 +52,10 @@ ROOMS = (Room(300_000, 180_000, 150_000), Room(200_000, 60_000, 0), Room(0, 0, 0
 def render_claims_html(run: ClaimsRun) -> str:
     """The whole page."""
     for room in ROOMS:
-        page = _environment().get_template("claims.html.j2").render(_context(run, room))
+        page = page_environment(TEMPLATES).get_template("claims.html.j2").render(_context(run, room))
         if len(page.encode()) < PAGE_BYTES_MAX:
             break
     return page
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, SHARED]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = plain
-    return environment
 
 
 def _context(run: ClaimsRun, room: Room) -> dict[str, Any]:

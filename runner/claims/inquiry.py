@@ -85,8 +85,6 @@ class Inquiry:
         except BenchError as error:
             problem, failed = error.message, not isinstance(error, NotHereError)
             self._log(question, f"{error.message}\n{error.hint}")
-        except Interrupted:
-            raise
         except Exception as error:
             # A fault in one experiment must not lose the others. It is told as one, and the shell hears of it.
             problem, failed = f"{type(error).__name__}: {error}", True

@@ -65,7 +65,7 @@ class RealLab(Statistics):
     @property
     def memory_mib(self) -> int:
         """How much memory an experiment may take: half of what is free now."""
-        return int(free_memory_mib() * MEMORY_SHARE)
+        return memory_for_experiments_mib()
 
     def alternate(self, sides: Sequence[Side], times: int) -> SideRepetitions:
         """Each side `times` times, each in a fresh interpreter, in shuffled rounds. Raises ExperimentError."""
@@ -124,3 +124,8 @@ class RealLab(Statistics):
         if self._serving is None:
             raise ExperimentError("this laboratory has no servers")
         return self._serving
+
+
+def memory_for_experiments_mib() -> int:
+    """Half of the memory that is free now, in MiB."""
+    return int(free_memory_mib() * MEMORY_SHARE)

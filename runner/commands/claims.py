@@ -21,11 +21,11 @@ from ...results.errors import ExitCode, UsageError
 from ...results.store import REPORT, write_atomically
 from ...scenarios.claims import IDS, find
 from ..claims.inquiry import Inquiry, Question
-from ..claims.lab import RealLab
+from ..claims.lab import RealLab, memory_for_experiments_mib
 from ..claims.progress import ClaimsProgress
 from ..claims.serving import Serving
 from ..claims.sides import Sides
-from ..machine import Cores, can_pin, choose_cores, environment, free_memory_mib
+from ..machine import Cores, can_pin, choose_cores, environment
 from ..manifest import target_packages, without_password
 from ..selection.pythons import find_pythons
 from ..targets.interpreters import Interpreter, interpreter
@@ -126,7 +126,7 @@ def checked(python: Interpreter) -> Interpreter:
 
 def notes_of(cores: Cores) -> list[str]:
     """What the machine at hand cannot do, and what it will be asked for, in whole sentences."""
-    notes = [f"experiments take up to {free_memory_mib() / 2:,.0f} MiB of memory, half of what is free"]
+    notes = [f"experiments take up to {memory_for_experiments_mib():,} MiB of memory, half of what is free"]
     if not can_pin():
         notes.append("this system lets no process be bound to a core: what is measured moves between cores")
     elif cores.shared:
