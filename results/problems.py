@@ -27,6 +27,7 @@ class ProblemCode(StrEnum):
     SKIPPED_WORK = "skipped-work"
     BACKLOG = "backlog"
     UNCHECKED = "unchecked"
+    UNEQUAL = "unequal"
     LOAD_LOST = "load-lost"
     REJECTED_MESSAGES = "rejected-messages"
     UNCALIBRATED = "uncalibrated"

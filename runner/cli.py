@@ -42,6 +42,7 @@ def _add_commands() -> None:
     from .commands.claims import claims
     from .commands.compare import compare
     from .commands.doctor import doctor
+    from .commands.gate import gate
     from .commands.listing import listing
     from .commands.load import load
     from .commands.report import report
@@ -49,6 +50,7 @@ def _add_commands() -> None:
 
     cli.command("run")(run)
     cli.command("load")(load)
+    cli.command("gate")(gate)
     cli.command("claims")(claims)
     cli.command("list")(listing)
     cli.command("report")(report)

@@ -23,6 +23,7 @@ class EpochResult:
     problems: list[Problem] = field(default_factory=list)
     noise: list[tuple[str, Noise]] = field(default_factory=list)
     piece_s: dict[str, float] = field(default_factory=dict)
+    hash_seed: int = 0
 
 
 class Epoch(Generic[LiveT]):
@@ -59,7 +60,7 @@ class Epoch(Generic[LiveT]):
     def run(self) -> None:
         """Launch, prove, measure piece by piece, and always stop what was launched."""
         self._watcher.phase(self.number, f"launching {counted(len(self._targets), 'target')}")
-        self._hash_seed = self._random.randrange(1, 2**32)
+        self._hash_seed = self._result.hash_seed = self._random.randrange(1, 2**32)
         sampler, clock = self._instruments.sampler, self._instruments.clock
         try:
             proven = self._prove(self._start())

@@ -131,7 +131,8 @@ class Engine:
             drain=self._block.drain,
             rate_rps=rate_rps,
             poisson=self._arrival.poisson,
-            seed=hash((self._block.seed, at, self._share.index)),
+            # By round: all endpoints of a round get the same instants, and chance makes none of them faster.
+            seed=hash((self._block.seed, order.round, self._share.index)),
             phase_s=self._share.index / self._block.arrival.rate_rps if rate_rps else 0.0,
             mix_seed=hash((self._block.seed, order.round, self._share.index)),
         )

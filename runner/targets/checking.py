@@ -134,7 +134,7 @@ def _prove_story(live: LiveTarget, story: Story) -> None:
 
 
 def _ask_exchange(live: LiveTarget, exchange: Exchange) -> Reply:
-    return _ask(live, exchange.target, exchange.method, TIMEOUT_S, exchange.request_headers, exchange.request_body)
+    return ask_of(live, exchange.target, exchange.method, TIMEOUT_S, exchange.request_headers, exchange.request_body)
 
 
 def _prove_echo(
@@ -195,7 +195,7 @@ def _echo_message(live: LiveTarget, scenario: Scenario, message: bytes, *, text:
 
 def _ask_rightly(live: LiveTarget, scenario: Scenario, part: Part, expect: Expectation) -> float:
     request, asked = part.request, once(part.request, live.port, expect)
-    reply = _ask(live, asked.path, request.method, _patience_s(scenario), asked.headers, asked.body)
+    reply = ask_of(live, asked.path, request.method, _patience_s(scenario), asked.headers, asked.body)
     wrong = fault(asked.expect, reply.status, reply.body)
     if wrong:
         raise _wrong(live, f"{request.method} {request.path}: {wrong}")
@@ -206,7 +206,10 @@ def _patience_s(scenario: Scenario) -> float:
     return max(scenario.load.timeout_s, TIMEOUT_S)  # all targets are asked at the same time
 
 
-def _ask(live: LiveTarget, path: str, method: str, timeout_s: float, headers: Mapping[str, str], body: bytes) -> Reply:
+def ask_of(
+    live: LiveTarget, path: str, method: str, timeout_s: float, headers: Mapping[str, str], body: bytes
+) -> Reply:
+    """Ask a target once. Raises TargetError where no answer comes in whole."""
     try:
         return live.ask(path, method, timeout_s, headers, body)
     except TimeoutError as error:

@@ -93,8 +93,22 @@ def with_root(env: Mapping[str, str], root: Path) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join([str(root), *([inherited] if inherited else [])])}
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """An app as it was imported: what it speaks, the file of its module, and of all modules that are not installed."""
+
+    interface: Interface
+    file: str
+    files: tuple[str, ...]
+
+
 def find_interface(python: str, app: str, root: Path) -> Interface:
-    """Import `app` (``module:attr``) in `python` from `root`, and say what it speaks.
+    """Import `app` (``module:attr``) in `python` from `root`, and say what it speaks. Raises as `imported` does."""
+    return imported(python, app, root).interface
+
+
+def imported(python: str, app: str, root: Path, interface: Interface | None = None) -> Imported:
+    """Import `app` (``module:attr``) in `python` from `root`; `interface` is what it speaks, where that is known.
 
     Raises TargetError when it cannot be imported (with the app's own error), UsageError when the interface cannot be
     told.
@@ -104,12 +118,14 @@ def find_interface(python: str, app: str, root: Path) -> Interface:
         hint = str(answer.get("traceback", "")).strip()
         where = f"it is imported from {root}, by {python}"
         raise TargetError(f"cannot import {app!r}: {answer['error']}", f"{hint}\n{where}".strip())
-    if not answer["interface"]:
+    if not (interface or answer["interface"]):
         raise UsageError(
             f"{app!r} is a {answer['type']}: it is not clear whether it speaks WSGI, ASGI or RSGI",
             "say it with --interface wsgi, asgi or rsgi",
         )
-    return Interface(str(answer["interface"]))
+    files = answer["files"]
+    assert isinstance(files, list)
+    return Imported(interface or Interface(str(answer["interface"])), str(answer["file"]), tuple(map(str, files)))
 
 
 def gil_when_serving(python: str, app: str, root: Path, kind: Kind) -> bool:

@@ -51,8 +51,20 @@ def installed() -> "dict[str, str]":
     return dict(sorted(versions.items()))
 
 
-def look_at(path: str) -> "dict[str, str]":
-    """Import the app: its interface, or the error that importing it gave."""
+def own_files() -> "list[str]":
+    """The files of all modules that were imported, besides Python's own and what is installed."""
+    standard = sysconfig.get_paths()["stdlib"] + os.sep
+    found = set()
+    for module in list(sys.modules.values()):
+        name = getattr(module, "__dict__", {}).get("__file__")  # a lazy module must not be woken
+        if isinstance(name, str) and not name.startswith(standard):
+            found.add(os.path.realpath(name))
+    installed_in = {f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}"}
+    return sorted(name for name in found if not any(part in name for part in installed_in))
+
+
+def look_at(path: str) -> "dict[str, object]":
+    """Import the app: its interface and the files it came from, or the error that importing it gave."""
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -72,7 +84,12 @@ def look_at(path: str) -> "dict[str, str]":
             app = app()  # type: ignore[operator]
         except BaseException as error:
             return {"error": f"{attribute} raised {type(error).__name__}: {error}"}
-    return {"interface": interface_of(app), "type": type(app).__name__}
+    return {
+        "interface": interface_of(app),
+        "type": type(app).__name__,
+        "file": os.path.realpath(getattr(module, "__file__", None) or ""),
+        "files": own_files(),
+    }
 
 
 def main() -> None:

@@ -1,0 +1,161 @@
+"""The gate's verdict, from nothing but what is stored: the same run gives the same verdict, whenever it is judged."""
+
+from collections.abc import Iterator, Sequence
+
+from ..errors import TargetError
+from ..problems import Problem, ProblemCode, Severity
+from .looks import epochs_to_decide, last_look
+from .metrics import evaluate, measured
+from .records import BASE, HEAD, GateEpoch, GateFailure, GateRun
+from .settings import GateMetric, GateSettings, Look
+from .trust import (
+    DROPPED_SHARE_MAX,
+    LIMITED_SHARE_MAX,
+    dropped_epochs,
+    head_errs,
+    limited_epochs,
+    noisy_epochs,
+    usual_noise_cores,
+)
+from .verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
+
+USUAL_NOISE_CORES = 0.3
+# How sure one can be that there is no leak depends on how many requests there were, so a pass does not wait for that;
+# but it does while the figures look like one.
+NOT_NEEDED = (GateMetric.LEAK,)
+SUSPICION = 0.05
+
+
+def judge(run: GateRun, *, final: bool) -> GateResult:
+    """The verdict so far; with `final` (nothing more will be measured) it is never ``go on``.
+
+    Every planned look is made again on the epochs there were by then, and the first that decides is the verdict: it
+    does not depend on how often this is called. Raises TargetError where the base failed: nothing can be compared.
+    """
+    for failure in run.failures:
+        if failure.side == BASE:
+            raise TargetError(f"the base {_told(failure)}", "the base must work before a head can be compared with it")
+    failed = [f"the head {_told(failure)}" for failure in run.failures if failure.side == HEAD]
+    errs = head_errs(run.epochs)
+    if failed or errs:
+        return _result(run, GateVerdict.REGRESSED, (*failed, *([errs] if errs else [])), len(run.epochs))
+    for look in run.settings.looks:
+        if look.epochs <= len(run.epochs):
+            result = _look(run, look, last=False)
+            if result.verdict is not GateVerdict.GO_ON:
+                return result
+    if final:
+        return _look(run, last_look(run.settings, len(run.epochs)), last=True)
+    return _result(run, GateVerdict.GO_ON, (), None)
+
+
+def _look(run: GateRun, look: Look, *, last: bool) -> GateResult:
+    """What one look says: on the first so many epochs, as if there were no more."""
+    epochs = run.epochs[: look.epochs]
+    metrics = evaluate(_kept(epochs), run.settings, look.alpha, look.pass_alpha)
+    gating = [each for each in metrics if each.gating]
+    worse = [each for each in gating if each.verdict is MetricVerdict.REGRESSED]
+    if worse:
+        reasons = tuple(_how_much_worse(each) for each in _weightiest(worse))
+        return _result(run, GateVerdict.REGRESSED, reasons, look.epochs, metrics)
+    missing = [each for each in gating if each.verdict is not MetricVerdict.PASS and _stops(each)]
+    needed = [each for each in gating if each.metric not in NOT_NEEDED]
+    doubts = tuple(_load_doubts(epochs))
+    if needed and not missing and not doubts:
+        return _result(run, GateVerdict.PASS, (), look.epochs, metrics)
+    if not last:
+        return _result(run, GateVerdict.GO_ON, (), None, metrics)
+    reasons = (*doubts, *_why_undecided(run, missing, bool(needed)))
+    return _result(run, GateVerdict.INCONCLUSIVE, reasons, look.epochs, metrics)
+
+
+def _stops(result: MetricResult) -> bool:
+    """Whether a metric that is undecided stops a pass."""
+    return result.metric not in NOT_NEEDED or result.p_regressed <= SUSPICION
+
+
+def _kept(epochs: Sequence[GateEpoch]) -> list[GateEpoch]:
+    dropped = set(dropped_epochs(epochs))
+    return [epoch for epoch in epochs if epoch.number not in dropped]
+
+
+def _result(
+    run: GateRun,
+    verdict: GateVerdict,
+    reasons: tuple[str, ...],
+    at: int | None,
+    metrics: Sequence[MetricResult] | None = None,
+) -> GateResult:
+    """`at`: the epochs that were looked at; all of them where there was no look."""
+    epochs = run.epochs if at is None else run.epochs[:at]
+    shown = evaluate(_kept(epochs), run.settings, 0.0, 0.0) if metrics is None else metrics
+    return GateResult(
+        verdict=verdict,
+        reasons=reasons,
+        metrics=tuple(shown),
+        epochs=len(run.epochs),
+        elapsed_s=run.elapsed_s,
+        dropped=dropped_epochs(epochs),
+        decided_at=at,
+        problems=(*run.problems, *_unmeasured(run.epochs, run.settings)),
+    )
+
+
+def _unmeasured(epochs: Sequence[GateEpoch], settings: GateSettings) -> Iterator[Problem]:
+    """What should decide, and has no value in any epoch: it is left out, and said."""
+    there = {metric for _, metric in measured(epochs)}
+    for metric in settings.gated if epochs else ():
+        if metric not in there:
+            message = f"{metric.value} was measured in no epoch, so that it decides nothing"
+            yield Problem(ProblemCode.UNCHECKED, message, severity=Severity.WARNING)
+
+
+def _load_doubts(epochs: Sequence[GateEpoch]) -> Iterator[str]:
+    limited = limited_epochs(epochs)
+    if limited > LIMITED_SHARE_MAX * len(epochs):
+        yield (
+            f"the load side may have been the limit in {limited} of {len(epochs)} epochs: a slower head would look as "
+            "fast; give it a core of its own, or fewer connections"
+        )
+
+
+def _why_undecided(run: GateRun, missing: Sequence[MetricResult], anything: bool) -> Iterator[str]:
+    epochs, needed = len(run.epochs), epochs_to_decide(run.settings, len(run.scenarios))
+    if epochs < needed:
+        yield f"too few epochs: {epochs}, and nothing can be sure with fewer than {needed}; give it a larger budget"
+    if not anything:
+        yield "nothing that decides was measured"
+    if not missing:
+        return
+    noisy, taken = len(noisy_epochs(run.epochs)), usual_noise_cores(run.epochs)
+    if noisy > DROPPED_SHARE_MAX * epochs:
+        yield f"the machine was too noisy: others took far more of it than usual in {noisy} of {epochs} epochs"
+    elif taken > USUAL_NOISE_CORES:
+        yield f"the machine was too noisy: others took {taken:.1f} cores all the time"
+    for each in _weightiest(missing):
+        bounds = f"tolerated {each.margin:.3g}, threshold {each.threshold:.3g} {each.unit}"
+        yield f"undecided within the budget: {_what(each)} {_shown(each)} ({bounds})"
+
+
+def _told(failure: GateFailure) -> str:
+    scenario = f" under {failure.scenario}" if failure.scenario else ""
+    return f"failed ({failure.kind.value}){scenario}: {failure.message}"
+
+
+def _weightiest(results: Sequence[MetricResult]) -> list[MetricResult]:
+    """The largest change first, measured by what is tolerated of each."""
+    return sorted(results, key=lambda each: -each.change.value / each.threshold)
+
+
+def _how_much_worse(result: MetricResult) -> str:
+    return f"{_what(result)} is worse by {_shown(result)}, surely more than {result.margin:.3g} {result.unit}"
+
+
+def _what(result: MetricResult) -> str:
+    return f"{result.metric.value} of {result.scenario}" if result.scenario else result.metric.value
+
+
+def _shown(result: MetricResult) -> str:
+    change, unit = result.change, result.unit
+    interval = "" if change.low is None or change.high is None else f" [{change.low:+.1f}, {change.high:+.1f}]"
+    return f"{change.value:+.1f} {unit}{interval}"

@@ -1,0 +1,156 @@
+"""From turns to one value per epoch and metric: what is stored beside them can always be computed again."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ..comparison import turn_values
+from ..estimate import middle_mean
+from ..histogram import RESOLUTION_US, Histogram
+from ..ledger import Ledger
+from ..problems import Problem, ProblemCode, Severity
+from ..records import Trial
+from ..summary import Metric
+from .records import BASE, HEAD, SIDES, WHOLE, EpochNoise, GateEpoch, GateTurns, Growth, Key, Order, Pair
+from .settings import GateMetric
+
+OF_TURNS = {GateMetric.THROUGHPUT: Metric.THROUGHPUT, GateMetric.CPU: Metric.CPU}
+OF_MARKS = {GateMetric.MEMORY_IDLE: "idle", GateMetric.MEMORY_PEAK: "peak"}
+BYTES_PER_MIB = 2**20
+# With these the response times are the load side's own, and not the target's.
+UNTIMED = frozenset({ProblemCode.GENERATOR_LIMITED, ProblemCode.STALLED, ProblemCode.STARVED})
+
+Sided = Mapping[str, Sequence[Trial]]
+
+
+def epoch_of(
+    number: int,
+    order: Order,
+    hash_seed: int,
+    started_s: float,
+    elapsed_s: float,
+    turns: GateTurns,
+    noise: EpochNoise | None = None,
+    problems: Iterable[Problem] = (),
+) -> GateEpoch:
+    """The epoch of those turns. Its problems are `problems` and those of the trials."""
+    of_trials = [problem for trial in turns.trials for problem in trial.problems]
+    return GateEpoch(
+        number=number,
+        order=order,
+        hash_seed=hash_seed,
+        started_s=started_s,
+        elapsed_s=elapsed_s,
+        values=values_of(turns),
+        ledgers=ledgers_of(turns),
+        noise=noise or EpochNoise(),
+        problems=tuple(dict.fromkeys([*problems, *of_trials])),
+        turns=turns,
+    )
+
+
+def values_of(turns: GateTurns) -> dict[Key, Pair]:
+    """The paired values of an epoch. What was not measured on both sides has none.
+
+    Throughput and CPU: the middle mean of the rounds' log ratios. Response times: the percentile of all of an epoch's
+    windows. Memory: the mark at rest, the highest mark under load. Leak: the slope of memory over requests.
+    """
+    found: dict[Key, Pair] = {}
+    for scenario in dict.fromkeys(trial.scenario for trial in turns.trials):
+        closed, opened = (_by_side(turns.trials, scenario, open_loop) for open_loop in (False, True))
+        for metric, of_turns in OF_TURNS.items():
+            pair = _of_rounds(closed, of_turns)
+            if pair is not None:
+                found[scenario, metric] = pair
+        for metric in GateMetric:
+            timed = None if metric.percentile is None else _of_responses(opened, metric.percentile)
+            if timed is not None:
+                found[scenario, metric] = timed
+    for metric, label in OF_MARKS.items():
+        marked = _of_marks(turns.trials, label)
+        if marked is not None:
+            found[WHOLE, metric] = marked
+    slopes = [growth_slope([mark for mark in turns.growth if mark.side == side]) for side in SIDES]
+    if slopes[0] is not None and slopes[1] is not None:
+        found[WHOLE, GateMetric.LEAK] = Pair(slopes[0], slopes[1])
+    return found
+
+
+def ledgers_of(turns: GateTurns) -> dict[tuple[str, str], Ledger]:
+    """What became of an epoch's requests, by scenario and side."""
+    keys = dict.fromkeys((trial.scenario, trial.target) for trial in turns.trials)
+    return {
+        key: Ledger.total(trial.ledger for trial in turns.trials if (trial.scenario, trial.target) == key)
+        for key in keys
+    }
+
+
+def growth_slope(marks: Sequence[Growth]) -> float | None:
+    """Bytes of memory per request: the straight line through a side's marks, the same slope in each stretch. None where
+    no stretch has two different ones."""
+    away, memory = [], []
+    for stretch in dict.fromkeys(mark.stretch for mark in marks):
+        found = [mark for mark in marks if mark.stretch == stretch]
+        requests = np.array([mark.requests for mark in found], dtype=float)
+        away.append(requests - requests.mean())
+        memory.append(np.array([mark.memory_mib for mark in found]) * BYTES_PER_MIB)
+    spread = sum(float((each * each).sum()) for each in away)
+    return sum(float((x * y).sum()) for x, y in zip(away, memory, strict=True)) / spread if spread else None
+
+
+def _by_side(trials: Iterable[Trial], scenario: str, open_loop: bool) -> Sided:
+    return {
+        side: [
+            trial
+            for trial in trials
+            if trial.scenario == scenario and trial.target == side and bool(trial.level.rate_rps) is open_loop
+        ]
+        for side in SIDES
+    }
+
+
+def _of_rounds(sided: Sided, metric: Metric) -> Pair | None:
+    pairs = list(_rounds(sided, metric))
+    if not pairs:
+        return None
+    base = math.exp(middle_mean([math.log(base) for base, _ in pairs]))
+    return Pair(base, base * math.exp(middle_mean([math.log(head / base) for base, head in pairs])))
+
+
+def _rounds(sided: Sided, metric: Metric) -> Iterator[tuple[float, float]]:
+    """Both sides' figures of the rounds in which both have one."""
+    for base, head in zip(sided[BASE], sided[HEAD], strict=False):
+        of_base, of_head = turn_values(base, metric), turn_values(head, metric)
+        for number in sorted(of_base.keys() & of_head.keys()):
+            if of_base[number] > 0 and of_head[number] > 0:
+                yield of_base[number], of_head[number]
+
+
+def _of_responses(sided: Sided, percentile: float) -> Pair | None:
+    """A percentile in milliseconds. Where a side could not take the rate, it is that of what was sent: too low, and
+    still far above the other's."""
+    found = []
+    for side in SIDES:
+        trials = sided[side]
+        times = Histogram.total(trial.response_time for trial in trials if trial.response_time is not None)
+        untimed = any(
+            problem.code in UNTIMED and problem.severity is Severity.INVALID
+            for trial in trials
+            for problem in trial.problems
+        )
+        if untimed or not times.count or not times.supports(percentile):
+            return None
+        found.append(max(times.percentile_us(percentile), RESOLUTION_US) / 1000)
+    return Pair(*found)
+
+
+def _of_marks(trials: Iterable[Trial], label: str) -> Pair | None:
+    marks = {
+        side: [mark for trial in trials if trial.target == side for mark in trial.memory if mark.label == label]
+        for side in SIDES
+    }
+    if not all(marks.values()) or len({mark.kind for those in marks.values() for mark in those}) > 1:
+        return None
+    base, head = (max(mark.memory_mib for mark in marks[side]) for side in SIDES)
+    return Pair(base, head) if base > 0 and head > 0 else None

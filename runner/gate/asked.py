@@ -1,0 +1,125 @@
+"""What both sides are asked: scenarios or paths, and how hard and how long each launch is pressed with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...results.errors import UsageError
+from ...results.records import Level, ScenarioKind
+from ...scenarios.model import Expect, Load, Scenario
+from ..pieces import Piece, check_names
+from ..selection.workloads import find_scenario, path_scenario, path_scenarios
+from ..targets.setups import Setup
+from .config import GateConfig
+
+CONNECTIONS = 16
+# Short turns cancel what the machine does; a turn must hold some answers on every connection.
+TURN_S = 0.020
+TURN_LIMIT_S = 1.0
+TURN_PER_PASS = 3
+TURN_PER_SERVICE_TIME = 5
+ROUNDS_MIN = 6
+CLOSED_S = 1.0  # for each side, in each launch
+# Where a base is at rest between requests, and an added wait shows.
+LOAD_SHARE = 0.55
+WINDOW_S = 0.1
+WINDOW_REQUESTS = 30
+OPEN_S = 0.8
+OPEN_REQUESTS = 150  # so that a p90 has enough beyond it
+OPEN_LIMIT_S = 5.0
+OPEN_HELD_S = 0.05  # so long may all requests stall before one is dropped
+OPEN_CONNECTIONS = (8, 256)
+DRAIN_S = 0.2  # so long may the last answers of a turn take, also from a head that is many times slower
+REHEARSAL_S = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """What a rehearsal found under one scenario: the base's right answers per second, and of the slower side, those and
+    the time that one request took alone."""
+
+    base_rps: float
+    slower_rps: float
+    service_s: float
+
+
+def find_scenarios(config: GateConfig, *, ours: bool) -> list[Scenario]:
+    """What was asked for: scenarios and paths, or the root of a user's app. Raises UsageError for what a gate cannot
+    ask."""
+    found = [find_scenario(name) for name in dict.fromkeys(config.scenario)]
+    found += path_scenarios(config.path)
+    if not found:
+        found = [find_scenario("json") if ours else path_scenario("/")]
+    if config.expect_text is not None or config.expect_status is not None:
+        found = [_expecting(scenario, config) for scenario in found]
+    for scenario in found:
+        check_gateable(scenario)
+    check_names([closed_piece(scenario, 1) for scenario in found])
+    return found
+
+
+def _expecting(scenario: Scenario, config: GateConfig) -> Scenario:
+    if scenario.mix or scenario.kind is not ScenarioKind.HTTP:
+        raise UsageError(f"--expect-status and --expect-text are for paths, not for {scenario.name!r}")
+    expect = Expect(status=config.expect_status or scenario.expect.status, text=config.expect_text)
+    return scenario.model_copy(update={"expect": expect})
+
+
+def check_gateable(scenario: Scenario) -> None:
+    """Raise UsageError for a scenario that is not pressed in turns."""
+    lack = ""
+    if scenario.kind is ScenarioKind.COLD_START:
+        lack = "it is about starts"
+    elif scenario.slow_clients:
+        lack = "it has slow clients, which are never idle"
+    elif scenario.holding:
+        lack = "it is about what is held, not about speed"
+    if lack:
+        raise UsageError(
+            f"scenario {scenario.name!r} is none for a gate: {lack}", "`bench list scenarios` shows others"
+        )
+
+
+def connections_for(scenario: Scenario, setup: Setup, wanted: int | None) -> int:
+    """How many connections press: no more than the setup has slots for, since who waits for one is not served."""
+    many = wanted or CONNECTIONS
+    slots = setup.slots if scenario.kind is ScenarioKind.HTTP else None
+    return many if wanted or slots is None else min(many, max(slots, 2))
+
+
+def closed_piece(scenario: Scenario, connections: int, seconds: float = REHEARSAL_S, turn_s: float = 0.0) -> Piece:
+    """Throughput and CPU: a closed loop. Without a turn's length it follows from each target's own time."""
+    load = Load(concurrency=[connections], timeout_s=scenario.load.timeout_s)
+    changed: dict[str, object] = {"load": load}
+    if turn_s:
+        changed["turn_ms"] = turn_s * 1000
+    return Piece(scenario.model_copy(update=changed), Level(connections), seconds)
+
+
+def open_piece(scenario: Scenario, connections: int, rate_rps: float, seconds: float, window_s: float) -> Piece:
+    """Response times: an open loop at a fixed rate, in windows."""
+    load = Load(rate_rps=[rate_rps], connections=[connections], timeout_s=scenario.load.timeout_s)
+    changed = {"load": load, "turn_ms": window_s * 1000}
+    return Piece(scenario.model_copy(update=changed), Level(connections, rate_rps), seconds)
+
+
+def pieces_for(scenario: Scenario, connections: int, found: Pressed, share: float = 1.0) -> tuple[Piece, Piece]:
+    """The two pieces of each launch, for sides like these; `share` of the usual time, as far as that can be."""
+    drained = max(round(DRAIN_S * found.slower_rps), 2)
+    connections = min(connections, drained)
+    pass_s = connections / found.slower_rps
+    turn_s = min(max(TURN_S, TURN_PER_PASS * pass_s, TURN_PER_SERVICE_TIME * found.service_s), TURN_LIMIT_S)
+    closed_s = max(CLOSED_S * share, ROUNDS_MIN * turn_s)
+    rate_rps = float(f"{LOAD_SHARE * found.base_rps:.2g}")
+    fewest, most = OPEN_CONNECTIONS
+    held = round(min(max(rate_rps * OPEN_HELD_S, fewest), most, max(drained, fewest)))
+    window_s = min(max(WINDOW_S, WINDOW_REQUESTS / rate_rps, TURN_PER_SERVICE_TIME * found.service_s), TURN_LIMIT_S)
+    open_s = max(min(max(OPEN_S * share, OPEN_REQUESTS / rate_rps), OPEN_LIMIT_S), 2 * window_s)
+    return (
+        closed_piece(scenario, connections, closed_s, turn_s),
+        open_piece(scenario, held, rate_rps, open_s, window_s),
+    )
+
+
+def pressing_s(pieces: Sequence[Piece]) -> float:
+    """How long the turns of both sides take in one launch."""
+    return 2 * sum(piece.seconds for piece in pieces)

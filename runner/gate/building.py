@@ -1,0 +1,246 @@
+"""From a side's files to a side that can be launched: prepared, byte-compiled, imported, told apart from the other."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...apps.catalogue import APPS, APPS_ROOT, Interface
+from ...results.errors import TargetError, UsageError
+from ...results.gate.records import BASE, HEAD, Source
+from ...results.problems import Problem, ProblemCode, Severity
+from ..selection.apps import lacking, own_app
+from ..targets.interpreters import Imported, find_python, imported, interpreter
+from ..targets.launch import App, Target, reason_in
+from ..targets.process import GuardedProcess
+from ..targets.servers import Kind
+from ..targets.setups import Setup, parse_setup, unknown
+from .sources import Tree
+
+LOOK_EVERY_S = 0.05
+COMPILE_WITHIN_S = 120.0
+SHOWN_PACKAGES = 3
+NOT_COMPILED = r"[\\/](\.git|\.venv|venv|node_modules|site-packages)[\\/]"
+# What one process does best: the gate compares code, and more workers only make it noisier.
+DEFAULT_SETUPS = {
+    Interface.ASGI: ("uvicorn", "uvicorn-asyncio-h11"),
+    Interface.WSGI: ("gunicorn-gthread-1x16",),
+    Interface.RSGI: ("granian-rsgi",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A side that can be launched. `unable` is why it cannot be imported at all, where that is so."""
+
+    source: Source
+    target: Target
+    unable: TargetError | None = None
+
+    @property
+    def name(self) -> str:
+        """``base`` or ``head``."""
+        return self.source.side
+
+
+@dataclass(frozen=True, slots=True)
+class Building:
+    """How sides are built: `app` as it was named, the rest as far as it was said."""
+
+    app: str
+    setup: str | None = None
+    interface: Interface | None = None
+    prepare: str | None = None
+    python: str | None = None
+    pythons: tuple[str | None, str | None] = (None, None)  # of base, and of head
+
+    def python_of(self, side: str) -> str | None:
+        """The interpreter that was named for a side."""
+        return self.pythons[side == HEAD] or self.python
+
+
+def prepare(tree: Tree, command: str, log: Path) -> None:
+    """Run the user's command in a side's folder, to its end. Raises TargetError where it fails."""
+    env = {**os.environ, "SGIBENCH_SIDE": tree.named.side}
+    with GuardedProcess(["/bin/sh", "-c", command], log, cwd=tree.root, env=env) as process:
+        while process.running:
+            time.sleep(LOOK_EVERY_S)
+        code = process.exit_code()
+    if code:
+        reason = reason_in(process.log_tail(40))
+        raise TargetError(
+            f"the {tree.named.side} cannot be prepared: {command!r} ended with code {code}"
+            + (f": {reason}" if reason else ""),
+            f"its output is in {log}; it ran in a copy of {tree.named.what}",
+        )
+
+
+def build(trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path], notes: list[str]) -> tuple[Side, Side]:
+    """Both sides, base first. Raises UsageError, or TargetError where the base cannot be imported; that the head cannot
+    is told by its `unable`."""
+    for tree in trees:
+        if how.prepare is not None:
+            prepare(tree, how.prepare, log_path(f"prepare-{tree.named.side}"))
+    pythons = [python_in(tree, how.python_of(tree.named.side)) for tree in trees]
+    for tree, python in zip(trees, pythons, strict=True):
+        byte_compile(tree.top, python)
+    base, head = (import_root(tree.root, how.app) for tree in trees)
+    of_base = imported(pythons[0], how.app, base, how.interface)
+    unable = None
+    try:
+        of_head = imported(pythons[1], how.app, head, how.interface or of_base.interface)
+    except TargetError as error:
+        unable, of_head = error, None
+    check_apart(trees, of_base, of_head, how.app)
+    setup = find_setup(how.setup, of_base.interface, pythons[0])
+    check_installed(setup, pythons)
+    sides = [
+        Side(
+            source_of(tree, python, setup.kind),
+            Target(App(tree.named.side, how.app, of_base.interface, root, ours=False), setup, python),
+        )
+        for tree, python, root in zip(trees, pythons, (base, head), strict=True)
+    ]
+    return sides[0], replace(sides[1], unable=unable)
+
+
+def build_ours(how: Building) -> tuple[Side, Side]:
+    """An app of the suite's against itself, from where it is installed: to try the gate out. Raises UsageError."""
+    info = APPS[how.app]
+    pythons = [find_python(named) if (named := how.python_of(side)) else find_python_here() for side in (BASE, HEAD)]
+    for python in pythons:
+        if missing := lacking(how.app, python):
+            hint = f"{python} -m pip install {' '.join(sorted(missing))}"
+            raise UsageError(f"app {how.app!r} needs {', '.join(sorted(missing))}, which {python} does not have", hint)
+    setup = find_setup(how.setup, Interface(info.interface), pythons[0])
+    check_installed(setup, pythons)
+    base, head = (
+        Side(
+            Source(side, how.app, str(APPS_ROOT), python=python, versions=versions_of(python, setup.kind)),
+            Target(replace(own_app(how.app), name=side), setup, python),
+        )
+        for side, python in zip((BASE, HEAD), pythons, strict=True)
+    )
+    return base, head
+
+
+def find_python_here() -> str:
+    """The interpreter that targets have unless told otherwise: our own."""
+    import sys
+
+    return sys.executable
+
+
+def python_in(tree: Tree, named: str | None) -> str:
+    """The interpreter of a side. One that is named by a path is looked for in the side's folder first, where `prepare`
+    may have made it. Raises UsageError."""
+    if named is None:
+        return find_python_here()
+    own = tree.root / Path(named).expanduser()
+    return find_python(str(own) if os.sep in named and own.exists() else named)
+
+
+def byte_compile(top: Path, python: str) -> None:
+    """So that no launch has to. What cannot be compiled shows when it is imported."""
+    command = [python, "-m", "compileall", "-qq", "-x", NOT_COMPILED, str(top)]
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run(
+            command, cwd=top, stdin=subprocess.DEVNULL, capture_output=True, timeout=COMPILE_WITHIN_S, check=False
+        )
+
+
+def import_root(root: Path, app: str) -> Path:
+    """Where the app's module is imported from: the folder, or its ``src``, where the module is only there."""
+    module = app.partition(":")[0].partition(".")[0]
+    for folder in (root, root / "src"):
+        if (folder / module).is_dir() or (folder / f"{module}.py").is_file():
+            return folder
+    return root
+
+
+def check_apart(trees: Sequence[Tree], base: Imported, head: Imported | None, app: str) -> None:
+    """Raise UsageError where a side runs code that is not its own: such a gate could not fail.
+
+    An installation that leads back to the working tree (``pip install -e``) does that.
+    """
+    hint = "install each side where it lies: --prepare 'python -m venv .venv && …' --python .venv/bin/python"
+    if head is not None and base.file == head.file:
+        raise UsageError(f"both sides import {app!r} from {base.file}: they are the same code", hint)
+    for tree, found in zip(trees, (base, head), strict=True):
+        for file in found.files if found is not None else ():
+            at = Path(file)
+            others = [each.origin for each in trees if not tree.top.is_relative_to(each.origin)]
+            if not at.is_relative_to(tree.top) and any(at.is_relative_to(origin) for origin in others):
+                raise UsageError(f"the {tree.named.side} imports {file}, which is not its own copy", hint)
+
+
+def find_setup(text: str | None, interface: Interface, python: str) -> Setup:
+    """The setup that was named, or the default of an interface. Raises UsageError."""
+    if text is not None:
+        setup = parse_setup(text)
+        if setup.kind.interface != interface:
+            names = ", ".join(DEFAULT_SETUPS[interface])
+            raise UsageError(
+                f"the app speaks {interface.upper()}, and {setup.name} does not", f"for example --setup {names}"
+            )
+        return setup
+    setups = [parse_setup(name) for name in DEFAULT_SETUPS[interface]]
+    has = interpreter(python)
+    return next((setup for setup in setups if not has.missing(setup.kind)), setups[0])
+
+
+def check_installed(setup: Setup, pythons: Sequence[str]) -> None:
+    """Raise UsageError where an interpreter lacks the server."""
+    for python in pythons:
+        has = interpreter(python)
+        if missing := has.missing(setup.kind):
+            raise UsageError(
+                f"{setup.name} is not installed: {python} lacks {', '.join(missing)}", has.install_command(setup.kind)
+            )
+
+
+def check_ours(app: str) -> None:
+    """Raise UsageError for a name that is neither an app of ours nor written as the user's own."""
+    if app not in APPS and ":" not in app:
+        raise unknown("app", app, APPS, see="bench list apps; your own app is written module:attr")
+
+
+def source_of(tree: Tree, python: str, kind: Kind) -> Source:
+    """What is recorded of a side."""
+    named = tree.named
+    return Source(
+        named.side, named.what, str(tree.root), named.commit, named.changed, python, versions_of(python, kind)
+    )
+
+
+def versions_of(python: str, kind: Kind) -> dict[str, str]:
+    """The interpreter's version, and those of what the server is made of."""
+    has = interpreter(python)
+    return {"python": has.description, **{name: has.installed[name] for name in kind.requires if name in has.installed}}
+
+
+def differences(base: Side, head: Side) -> Iterator[Problem]:
+    """What differs between the sides besides their code: a change may be theirs."""
+    if base.target.python == head.target.python:
+        return
+    of_base, of_head = (interpreter(side.target.python) for side in (base, head))
+    if of_base.description != of_head.description:
+        yield _difference(f"the base runs in {of_base.description}, the head in {of_head.description}")
+    theirs = set(base.target.setup.kind.requires)
+    names = sorted(of_base.installed.keys() | of_head.installed.keys(), key=lambda name: (name not in theirs, name))
+    differing = [
+        f"{name} {of_base.installed.get(name, 'none')} and {of_head.installed.get(name, 'none')}"
+        for name in names
+        if of_base.installed.get(name) != of_head.installed.get(name)
+    ]
+    if differing:
+        more = len(differing) - SHOWN_PACKAGES
+        shown = ", ".join(differing[:SHOWN_PACKAGES]) + (f", and {more} more" if more > 0 else "")
+        yield _difference(f"the sides have different packages (base and head: {shown})")
+
+
+def _difference(what: str) -> Problem:
+    return Problem(ProblemCode.UNEQUAL, f"{what}: a change may be theirs", severity=Severity.WARNING)

@@ -1,0 +1,206 @@
+"""A gate from its configuration to its verdict: sources, sides, the world around them, and the measurement."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from ...apps.catalogue import APPS
+from ...results.errors import UsageError
+from ...results.gate.records import FailureKind, GateFailure, GateRun
+from ...results.gate.store import GateStore
+from ...results.problems import Problem, ProblemCode, Severity
+from ...scenarios.model import Scenario
+from ..instruments import Instruments
+from ..load.session import LocustSession
+from ..machine import Cores, available_cores, can_pin, choose_cores, environment, many_files
+from ..manifest import target_packages, without_password
+from ..sampler import ProcessSampler
+from ..selection.workloads import probe_path
+from ..targets.interpreters import interpreter
+from ..targets.launcher import TargetLauncher
+from ..targets.services import ServiceOptions, Services
+from .asked import closed_piece, find_scenarios
+from .building import Building, Side, build, build_ours, check_ours, differences
+from .config import GateConfig
+from .expecting import AsBase, Wanted
+from .launches import Compared
+from .measuring import GateMeasurement, GateOutcome, check_budget
+from .sources import Named, find_sides, trees
+from .telling import Telling
+from .weighing import Weighing
+
+
+@dataclass(slots=True)
+class Gate:
+    """One gate, found to be possible before anything is made: `base` and `head` are None for an app of the suite's own
+    against itself."""
+
+    config: GateConfig
+    seed: int
+    cores: Cores
+    scenarios: list[Scenario]
+    sides: tuple[Named, Named] | None
+    share: float = 1.0
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, config: GateConfig, here: Path, seed: int, share: float = 1.0) -> "Gate":
+        """Raises UsageError for what cannot be carried out."""
+        if config.app is None:
+            raise UsageError("a gate needs the app: --app module:attr", "or app = … in [tool.sgibench.gate]")
+        check_ours(config.app)
+        ours = config.app in APPS
+        scenarios = find_scenarios(config, ours=ours)
+        check_budget(len(scenarios), config.settings, share)
+        cores = choose_cores(config.server_cores, config.load_cores)
+        notes: list[str] = []
+        sides = None
+        if ours and config.base is None:
+            notes.append(f"{config.app} is compared with itself: that tries the gate out")
+        elif ours:
+            raise UsageError(f"app {config.app!r} is the suite's own, and has no --base", "leave --base out")
+        elif config.base is None:
+            raise UsageError("a gate needs what to compare with: --base DIR or --base REF", "e.g. --base origin/main")
+        else:
+            sides = find_sides(config.base, config.head, here, notes)
+        return cls(config, seed, cores, scenarios, sides, share, notes)
+
+    @property
+    def building(self) -> Building:
+        """How both sides are built."""
+        config = self.config
+        assert config.app is not None
+        return Building(
+            config.app,
+            config.setup,
+            config.interface,
+            config.prepare,
+            config.python,
+            (config.base_python, config.head_python),
+        )
+
+
+def carry_out(gate: Gate, store: GateStore, console: Console) -> GateOutcome:
+    """From sources to the outcome; whatever was started or made is gone afterwards. Raises BenchError."""
+    with built(gate, store) as (base, head):
+        for note in gate.notes:
+            console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+        compared = Compared(
+            base,
+            head,
+            tuple(gate.scenarios),
+            gate.config.concurrency,
+            gate.cores,
+            gate.seed,
+            ServiceOptions().checked([base.target, head.target]),
+            gate.share,
+        )
+        run = run_of(gate, compared, store.folder.resolve().name)
+        return measure(compared, gate, run, store, console)
+
+
+@contextmanager
+def built(gate: Gate, store: GateStore) -> Iterator[tuple[Side, Side]]:
+    """Both sides, ready to be launched."""
+    if gate.sides is None:
+        yield build_ours(gate.building)
+        return
+    with trees(*gate.sides, gate.notes) as laid_out:
+        yield build(laid_out, gate.building, store.log_path, gate.notes)
+
+
+def run_of(gate: Gate, compared: Compared, run_id: str) -> GateRun:
+    """What is known of a gate before it begins."""
+    base, head = compared.base, compared.head
+    pythons = [interpreter(side.target.python) for side in (base, head)]
+    warnings = [
+        Problem(ProblemCode.UNEQUAL, note, severity=Severity.WARNING) for note in gate.notes if "differ" in note
+    ]
+    failures: tuple[GateFailure, ...] = ()
+    if head.unable is not None:
+        failures = (GateFailure(head.name, FailureKind.NOT_STARTED, head.unable.told),)
+    return GateRun(
+        run_id=run_id,
+        started_at=datetime.now().astimezone().isoformat(timespec="seconds"),
+        elapsed_s=0.0,
+        status="running",
+        command=("bench", *map(without_password, sys.argv[1:])),
+        seed=gate.seed,
+        app=gate.config.app or "",
+        setup=base.target.setup.name,
+        scenarios=tuple(scenario.name for scenario in compared.scenarios),
+        settings=gate.config.settings,
+        base=base.source,
+        head=head.source,
+        environment={
+            **environment(),
+            "server_cores": list(gate.cores.server),
+            "load_cores": list(gate.cores.load),
+            "packages": dict(interpreter(sys.executable).installed),
+            "target_packages": target_packages(pythons),
+        },
+        failures=failures,
+        problems=(*differences(base, head), *warnings),
+    )
+
+
+def measure(compared: Compared, gate: Gate, run: GateRun, store: GateStore, console: Console) -> GateOutcome:
+    """Measure with the real load side, sampler, services and launcher; all are gone afterwards."""
+    start_cores = available_cores()
+    if can_pin():
+        # The CLI, with its sampler, stays off the targets' cores.
+        os.sched_setaffinity(0, set(compared.cores.load))
+    try:
+        with many_files(), services_for(compared, store) as services:
+            pieces = [closed_piece(scenario, 1) for scenario in compared.scenarios]
+            launcher = TargetLauncher(
+                store.log_path, start_cores, compared.cores.server, probe_path(pieces), services=services
+            )
+            try:
+                return measured(compared, gate, run, store, console, launcher)
+            finally:
+                launcher.stop()  # again, where an interruption came while it was stopping
+    finally:
+        if can_pin():
+            os.sched_setaffinity(0, set(start_cores))
+
+
+def services_for(compared: Compared, store: GateStore) -> Services:
+    """What the sides lean on, as far as the scenarios need it."""
+    plan = compared.plan([closed_piece(scenario, 1) for scenario in compared.scenarios])
+    return Services.start(plan.features, store.log_path, compared.services, compared.cores.load)
+
+
+def measured(
+    compared: Compared, gate: Gate, run: GateRun, store: GateStore, console: Console, launcher: TargetLauncher
+) -> GateOutcome:
+    """The gate carried out with this launcher. The budget counts from here: what was built before is built once."""
+    started = time.monotonic()
+    config = gate.config
+    as_base = AsBase(launcher, Wanted(config.expect_status, config.expect == "same" and config.expect_text is None))
+    session = LocustSession(compared.cores.load, load_processes(compared.cores.load))
+    sampler = ProcessSampler(started)
+    try:
+        with Telling(console) as telling, session:
+            weighing = Weighing(session, sampler)
+            instruments = Instruments(as_base, weighing, sampler, telling, started)
+            measurement = GateMeasurement(
+                compared, run, store, instruments, weighing, telling, lambda: as_base.service_s
+            )
+            if not run.failures:
+                session.start()
+            return measurement.run()
+    finally:
+        sampler.close()
+
+
+def load_processes(load_cores: Sequence[int]) -> int:
+    """One for each of the load's cores, but no more than the fewest connections that there may be."""
+    return max(1, min(len(load_cores), 2))

@@ -1,0 +1,181 @@
+"""One launch of both sides: started in a balanced random order, proven, pressed, weighed, and what came of it."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Generic
+
+from ...results.gate.records import BASE, HEAD, EpochNoise, FailureKind, GateFailure, GateTurns, Order
+from ...results.problems import Problem, ProblemCode, Severity
+from ...results.records import Trial
+from ...results.validity import judge
+from ...scenarios.model import Scenario
+from ..epoch import Epoch, EpochResult
+from ..instruments import Instruments, LiveT
+from ..machine import Cores, Noise, cpu_pressure_s
+from ..manifest import target_info
+from ..pieces import Piece
+from ..plan import Plan
+from ..targets.services import ServiceOptions
+from .building import Side
+from .naming import side_of
+from .weighing import Weighing
+
+FAILED = {
+    ProblemCode.NOT_STARTED: FailureKind.NOT_STARTED,
+    ProblemCode.WRONG_ANSWERS: FailureKind.WRONG_ANSWERS,
+    ProblemCode.SERVER_DIED: FailureKind.DIED,
+    ProblemCode.WORKER_DIED: FailureKind.DIED,
+    ProblemCode.WORKER_COUNT: FailureKind.DIED,
+    ProblemCode.SKIPPED_WORK: FailureKind.WRONG_ANSWERS,
+}
+# Of response times, the highest percentile that decides, and how much of it the load side may be late by.
+GATED_PERCENTILE = 90
+LAG_SHARE = 0.1
+# With these, a launch's figures are no figures.
+UNUSABLE = frozenset({ProblemCode.LEDGER_UNBALANCED, ProblemCode.IMPOSSIBLE})
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What is compared, and with what: all that stays the same from launch to launch."""
+
+    base: Side
+    head: Side
+    scenarios: tuple[Scenario, ...]
+    connections: int | None
+    cores: Cores
+    seed: int
+    services: ServiceOptions = field(default_factory=ServiceOptions)
+    share: float = 1.0  # of the usual time that each launch is pressed
+
+    def plan(self, pieces: Sequence[Piece], order: Order = Order.BASE_FIRST) -> Plan:
+        """A plan of one launch of both sides."""
+        targets = (self.base.target, self.head.target)
+        return Plan(
+            suite="gate",
+            title=f"{self.base.target.app.path}: {self.base.source.label} and {self.head.source.label}",
+            targets=targets if order is Order.BASE_FIRST else targets[::-1],
+            baseline=self.base.target.name,
+            pieces=tuple(pieces),
+            epochs_min=1,
+            epochs_max=1,
+            exact_epochs=True,
+            budget_s=0.0,
+            seed=self.seed,
+            cores=self.cores,
+            services=self.services,
+        )
+
+    def order(self, number: int) -> Order:
+        """Who is started first: drawn for each two launches, the second of which has the other order."""
+        drawn = random.Random(f"{self.seed}/order/{(number + 1) // 2}").random() < 0.5
+        return Order.BASE_FIRST if drawn == bool(number % 2) else Order.HEAD_FIRST
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one launch of both sides gave. `failures` are as it looks this time, `unusable` why there are no figures."""
+
+    number: int
+    order: Order
+    hash_seed: int
+    started_s: float
+    elapsed_s: float
+    turns: GateTurns
+    noise: EpochNoise
+    problems: tuple[Problem, ...]
+    failures: tuple[GateFailure, ...]
+    unusable: str = ""
+
+
+class Launches(Generic[LiveT]):
+    """Launches both sides, again and again. The instruments' load session weighs."""
+
+    def __init__(self, compared: Compared, instruments: Instruments[LiveT], weighing: Weighing) -> None:
+        """`weighing` is the instruments' load session."""
+        self._compared = compared
+        self._instruments = instruments
+        self._weighing = weighing
+        self._infos = {side.name: target_info(side.target) for side in (compared.base, compared.head)}
+
+    def once(self, number: int, pieces: Sequence[Piece]) -> Seen:
+        """One launch, from start to end. Raises LoadError when the load side failed."""
+        clock, order = self._instruments.clock, self._compared.order(number)
+        plan = self._compared.plan(pieces, order)
+        self._weighing.launched()
+        trials: list[Trial] = []
+        result, began, waited_s = EpochResult(), clock(), cpu_pressure_s()
+        Epoch(number, plan, self._instruments, lambda found, _samples: trials.extend(found), result).run()
+        elapsed_s, now_s = clock() - began, cpu_pressure_s()
+        judged = self._judged(plan, trials)
+        problems = tuple(sided(result.problems))
+        of_trials = [problem for trial in judged for problem in trial.problems]
+        wrong = next((problem for problem in of_trials if problem.code in UNUSABLE), None)
+        pressure = None if waited_s is None or now_s is None else min((now_s - waited_s) / max(elapsed_s, 1e-9), 1.0)
+        return Seen(
+            number=number,
+            order=order,
+            hash_seed=result.hash_seed,
+            started_s=round(began - self._instruments.started, 3),
+            elapsed_s=round(elapsed_s, 3),
+            turns=GateTurns(tuple(judged), tuple(self._weighing.growth)),
+            noise=noise_of([noise for _, noise in result.noise], pressure),
+            problems=problems,
+            failures=tuple(failures_in([*problems, *of_trials], judged, number)),
+            unusable=wrong.message if wrong else "",
+        )
+
+    def _judged(self, plan: Plan, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials by side, with all that is wrong with them."""
+        scenarios = {info.name: info for info in plan.scenario_infos()}
+        found = []
+        for trial in trials:
+            side = side_of(trial.target)
+            wrong = judge(trial, self._infos[side], scenarios[trial.scenario], shared_core=plan.cores.shared)
+            found.append(replace(trial, target=side, problems=tuple(mildly(trial, sided(wrong)))))
+        return found
+
+
+def sided(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems, with sides for targets."""
+    return [replace(problem, target=side_of(problem.target)) for problem in problems]
+
+
+def mildly(trial: Trial, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """In the open loop, a load side that is late now and then blurs the tail, which decides nothing. The rest stands
+    as long as nine in ten were sent when due."""
+    lag, times = trial.schedule_lag, trial.response_time
+    in_time = False
+    if trial.level.rate_rps and lag is not None and times is not None and lag.count and times.count:
+        in_time = lag.percentile_us(GATED_PERCENTILE) <= LAG_SHARE * times.percentile_us(GATED_PERCENTILE)
+    for problem in problems:
+        mild = in_time and problem.code is ProblemCode.GENERATOR_LIMITED
+        yield replace(problem, severity=Severity.WARNING) if mild else problem
+
+
+def failures_in(problems: Iterable[Problem], trials: Iterable[Trial], number: int) -> list[GateFailure]:
+    """What no figure can be: one for each side at most, the first. No right answer at all is one."""
+    found: dict[str, GateFailure] = {}
+    for each in problems:
+        if each.code in FAILED and each.severity is Severity.INVALID and each.target in (BASE, HEAD):
+            failure = GateFailure(each.target, FAILED[each.code], each.message, number, each.scenario)
+            found.setdefault(each.target, failure)
+    for trial in trials:
+        if not trial.ledger.ok:
+            why = f"no right answer to {trial.ledger.sent} requests; the first: {trial.first_error}"
+            failure = GateFailure(trial.target, FailureKind.ERRORS, why, number, trial.scenario)
+            found.setdefault(trial.target, failure)
+    return list(found.values())
+
+
+def noise_of(pieces: Sequence[Noise], pressure: float | None) -> EpochNoise:
+    """What others took of a launch: of its pieces, the mean."""
+    if not pieces:
+        return EpochNoise(pressure=pressure)
+    count = len(pieces)
+    return EpochNoise(
+        round(sum(noise.foreign_cores for noise in pieces) / count, 4),
+        round(sum(noise.steal_cores for noise in pieces) / count, 4),
+        None if pressure is None else round(pressure, 4),
+    )

@@ -1,0 +1,24 @@
+"""The gate's pages drawn once for all tests."""
+
+from functools import cache
+
+from sgibench.reports.gate.html import render_gate_html
+
+from ..report_pages import Reader
+from .samples import sample
+
+
+@cache
+def page(name: str) -> str:
+    """The page of the sample run of that name."""
+    return render_gate_html(*sample(name))
+
+
+@cache
+def read(name: str) -> Reader:
+    """The page of that name, read."""
+    reader = Reader()
+    reader.feed(page(name))
+    reader.close()
+    assert not reader.open, f"not closed: {[element.tag for element in reader.open]}"
+    return reader

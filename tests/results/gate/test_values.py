@@ -1,0 +1,156 @@
+"""An epoch's values follow from its turns, round by round, and can always be computed again."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import astuple
+
+import pytest
+
+from sgibench.results.gate.records import BASE, HEAD, WHOLE, GateTurns, Growth, Order, Pair, change
+from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.values import epoch_of, growth_slope, ledgers_of, values_of
+from sgibench.results.ledger import Ledger
+from sgibench.results.problems import Problem, ProblemCode, Severity
+from sgibench.results.records import Level, MemoryMark, Trial
+
+from ..builders import drifting_trials, peak, trial, turn
+
+RATE = Level(16, 500.0)
+
+
+def timed(side: str, response_us: Sequence[int], **others: object) -> Trial:
+    """An open loop's trial."""
+    return trial([turn(len(response_us))], side, level=RATE, response_us=response_us, **others)  # type: ignore[arg-type]
+
+
+def test_throughput_and_cpu_are_compared_within_rounds_so_that_a_drifting_machine_cancels() -> None:
+    trials = drifting_trials({BASE: 1000.0, HEAD: 950.0}, 1, rounds=60, spread=0.002)
+    found = values_of(GateTurns(tuple(trials)))
+    for metric in (GateMetric.THROUGHPUT, GateMetric.CPU):
+        assert change(found["json", metric], metric) == pytest.approx(math.log(1000 / 950), abs=0.003)
+    assert 700 <= found["json", GateMetric.THROUGHPUT].base <= 1400
+
+
+def test_only_rounds_that_both_sides_have_are_compared() -> None:
+    base = trial([turn(100, 0), turn(50, 1), turn(100, 2)], BASE)
+    head = trial([turn(100, 0), turn(0, 1), turn(100, 2)], HEAD)
+    found = values_of(GateTurns((base, head)))
+    assert astuple(found["json", GateMetric.THROUGHPUT]) == pytest.approx((2000, 2000))
+
+
+def test_several_blocks_of_a_scenario_are_one_value() -> None:
+    blocks = [trial([turn(count)], side) for count in (100, 110) for side in (BASE, HEAD)]
+    assert values_of(GateTurns(tuple(blocks)))["json", GateMetric.THROUGHPUT].head == pytest.approx(
+        2000 * math.sqrt(1.1), rel=1e-6
+    )
+
+
+def test_what_one_side_lacks_has_no_value() -> None:
+    base = trial([turn(100)], BASE, memory=[peak(50, "idle"), peak(60)])
+    head = trial([turn(100, cpu_s=None)], HEAD, memory=[peak(50)])
+    found = values_of(GateTurns((base, head)))
+    assert set(found) == {("json", GateMetric.THROUGHPUT), (WHOLE, GateMetric.MEMORY_PEAK)}
+
+
+def test_no_turns_have_no_values() -> None:
+    assert values_of(GateTurns(())) == {}
+
+
+def test_response_times_are_percentiles_in_milliseconds_where_enough_were_seen() -> None:
+    fast, slow = list(range(1000, 2000, 5)), list(range(2000, 4000, 10))  # 200 each: enough for p90, not for p99
+    found = values_of(GateTurns((timed(BASE, fast), timed(HEAD, slow))))
+    assert astuple(found["json", GateMetric.P50]) == pytest.approx((1.495, 2.99), rel=0.002)
+    assert found["json", GateMetric.P90].head == pytest.approx(3.79, rel=0.002)
+    assert ("json", GateMetric.P99) not in found
+    assert ("json", GateMetric.THROUGHPUT) not in found  # the rate was set
+
+
+def test_response_times_that_are_the_load_sides_own_are_none() -> None:
+    late = Problem(ProblemCode.GENERATOR_LIMITED, "left late", HEAD, "json")
+    kept = Problem(ProblemCode.OVERLOADED, "could not be sent", HEAD, "json", Severity.WARNING)
+    times = list(range(1000, 1200))
+    assert values_of(GateTurns((timed(BASE, times), timed(HEAD, times, problems=[late])))) == {}
+    found = values_of(GateTurns((timed(BASE, times), timed(HEAD, times, problems=[kept]))))
+    assert ("json", GateMetric.P50) in found
+
+
+def test_memory_belongs_to_the_launch_and_its_peak_is_the_highest_of_all_scenarios() -> None:
+    trials = [
+        trial([turn(10)], side, scenario=name, memory=[peak(50, "idle"), peak(60 + more), peak(58)])
+        for name, more in (("json", 0), ("page", 12))
+        for side in (BASE, HEAD)
+    ]
+    found = values_of(GateTurns(tuple(trials)))
+    assert found[WHOLE, GateMetric.MEMORY_IDLE] == Pair(50, 50)
+    assert found[WHOLE, GateMetric.MEMORY_PEAK] == Pair(72, 72)
+    assert ("json", GateMetric.THROUGHPUT) in found
+    assert ("page", GateMetric.THROUGHPUT) in found
+
+
+def test_memory_of_two_kinds_is_not_compared() -> None:
+    base = trial([turn(10)], BASE, memory=[peak(50)])
+    head = trial([turn(10)], HEAD, memory=[MemoryMark("peak", 1.0, 90.0, None, 1, "rss")])
+    assert (WHOLE, GateMetric.MEMORY_PEAK) not in values_of(GateTurns((base, head)))
+
+
+def test_a_leak_is_the_slope_of_memory_over_requests() -> None:
+    draw = random.Random(1)
+    marks = [
+        Growth(side, requests, 50 + requests * per_request / 2**20 + draw.uniform(-0.02, 0.02))
+        for side, per_request in ((BASE, 0), (HEAD, 1024))
+        for requests in (1000, 3000, 5000, 7000)
+    ]
+    found = values_of(GateTurns((), tuple(marks)))
+    assert change(found[WHOLE, GateMetric.LEAK], GateMetric.LEAK) == pytest.approx(1024, abs=20)
+
+
+@pytest.mark.parametrize("requests", [[], [500], [500, 500]])
+def test_a_slope_needs_two_different_marks(requests: list[int]) -> None:
+    assert growth_slope([Growth(BASE, count, 50.0) for count in requests]) is None
+
+
+def test_ledgers_are_by_scenario_and_side() -> None:
+    trials = (trial([turn(100), turn(50)], BASE), timed(BASE, [1000] * 20), trial([turn(99)], HEAD))
+    found = ledgers_of(GateTurns(trials))
+    assert found["json", BASE] == Ledger(170, 170, ok=170)
+    assert found["json", HEAD].ok == 99
+
+
+def test_an_epoch_carries_its_turns_and_says_each_problem_once() -> None:
+    noted = Problem(ProblemCode.SHARED_CORE, "one core", "", "json", Severity.WARNING)
+    turns = GateTurns((trial([turn(100)], BASE, problems=[noted]), trial([turn(100)], HEAD, problems=[noted])))
+    made = epoch_of(3, Order.HEAD_FIRST, 99, 12.5, 6.0, turns)
+    assert made.values == values_of(turns)
+    assert made.problems == (noted,)
+    assert made.turns is turns
+
+
+@pytest.mark.parametrize("bad", [Pair(0, 1), Pair(1, -2), Pair(math.nan, 1), Pair(1, math.inf)])
+def test_a_figure_without_a_logarithm_gives_no_change(bad: Pair) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        change(bad, GateMetric.CPU)
+
+
+def test_a_change_is_positive_where_the_head_is_worse() -> None:
+    assert change(Pair(100, 90), GateMetric.THROUGHPUT) > 0
+    assert change(Pair(100, 90), GateMetric.CPU) < 0
+    assert change(Pair(5, -20), GateMetric.LEAK) == -25
+
+
+def test_what_is_taken_between_stretches_is_no_leak() -> None:
+    """As more connections take it, however few requests then follow."""
+    marks = [
+        Growth(BASE, 100, 20.0, 1),
+        Growth(BASE, 1100, 20.0, 1),
+        Growth(BASE, 1200, 30.0, 2),
+        Growth(BASE, 1700, 30.0, 2),
+    ]
+    assert growth_slope(marks) == 0
+    leaking = [
+        Growth(BASE, 100, 20.0, 1),
+        Growth(BASE, 1124, 21.0, 1),
+        Growth(BASE, 1200, 30.0, 2),
+        Growth(BASE, 2224, 31.0, 2),
+    ]
+    assert growth_slope(leaking) == 1024

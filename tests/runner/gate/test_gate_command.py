@@ -1,0 +1,168 @@
+"""``bench gate`` on real servers, from the command to the exit code."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sgibench.results.gate.records import HEAD, FailureKind
+from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.store import GateStore, load_gate
+from sgibench.results.gate.verdicts import GateVerdict
+from sgibench.runner.gate.carrying_out import Gate, carry_out
+from sgibench.runner.gate.config import GateConfig
+from sgibench.runner.gate.measuring import GateOutcome
+from sgibench.runner.targets.scratch import PREFIX
+
+from ..commands.cli import bench, family_of, living, start_bench
+from ..waiting import eventually
+from .repositories import app, git, repository, worktrees
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return repository(tmp_path / "project", {"app.py": app()})
+
+
+def carried_out(project: Path, **config: object) -> GateOutcome:
+    """A gate with short launches, that is content with few of them."""
+    usual = {"base": "main", "app": "app:app", "alpha": "30%", "gate": ["cpu"], "budget": "24s"}
+    said = GateConfig.model_validate({**usual, **config})
+    gate = Gate.of(said, project, seed=1, share=0.25)
+    return carry_out(gate, GateStore(project.parent / "run"), Console(quiet=True))
+
+
+def test_a_head_that_works_and_waits_more_is_regressed_beside_the_ref(project: Path) -> None:
+    (project / "app.py").write_text("import asyncio\n" + app(work=20_000, extra="await asyncio.sleep(0.02)"))
+    outcome = carried_out(project)
+    assert outcome.result.verdict is GateVerdict.REGRESSED, outcome.run
+    (worse,) = outcome.result.regressed
+    assert worse.metric is GateMetric.CPU
+    assert worse.change.value > 50
+    assert outcome.run.base.commit == git(project, "rev-parse", "HEAD") == outcome.run.head.commit
+    assert outcome.run.head.dirty
+    assert worktrees(project) == []
+    for epoch in outcome.run.epochs:
+        base, head = (
+            next(trial for trial in epoch.turns.trials if trial.level.rate_rps and trial.target == side)
+            for side in ("base", HEAD)
+            if epoch.turns is not None
+        )
+        assert base.response_time is not None
+        assert head.response_time is not None
+        assert head.response_time.percentile_us(50) > base.response_time.percentile_us(50)
+        assert head.response_time.min_us > 15_000
+        assert epoch.turns is not None
+        assert {mark.stretch for mark in epoch.turns.growth} == {1}
+
+
+def test_a_head_that_cannot_be_imported_is_regressed_with_its_own_words(project: Path) -> None:
+    (project / "app.py").write_text("import not_there\n")
+    out = ("--base", "main", "--app", "app:app", "--json", "--junit", "j.xml", "--markdown", "m.md", "--output", "out")
+    done = bench("gate", *out, cwd=project)
+    assert done.code == 1, done.err
+    document = json.loads(done.out)
+    assert (document["verdict"], document["exit_code"], document["epochs"]) == ("regressed", 1, 0)
+    assert "No module named 'not_there'" in document["reasons"][0]
+    assert "not_there" in (project / "j.xml").read_text()
+    assert "does not start" in (project / "m.md").read_text()
+    again = bench("gate", "--rejudge", "out", "--json", cwd=project)
+    assert again.code == 1
+    assert json.loads(again.out) == document
+
+
+def test_a_base_that_cannot_be_imported_is_no_verdict(tmp_path: Path) -> None:
+    project = repository(tmp_path / "project", {"app.py": "import not_there\n"})
+    (project / "app.py").write_text(app())
+    done = bench("gate", "--base", "main", "--app", "app:app", "--json", cwd=project)
+    assert (done.code, done.out) == (2, "")
+    assert "No module named 'not_there'" in done.err
+    assert worktrees(project) == []
+
+
+def test_a_head_that_answers_otherwise_is_regressed_unless_the_status_is_all_that_counts(project: Path) -> None:
+    (project / "app.py").write_text(app(body='b"good day"'))
+    outcome = carried_out(project)
+    assert outcome.result.verdict is GateVerdict.REGRESSED
+    (failure,) = outcome.run.failures
+    assert (failure.side, failure.kind) == (HEAD, FailureKind.WRONG_ANSWERS)
+    assert "otherwise than the base: a body of 8 bytes, expected 5" in failure.message
+    assert outcome.run.epochs == ()
+
+
+def test_a_path_that_the_base_refuses_is_told(project: Path) -> None:
+    (project / "app.py").write_text(app(status=404))
+    git(project, "commit", "--quiet", "--all", "--message", "gone")
+    done = bench("gate", "--base", "main", "--app", "app:app", "--path", "/gone", cwd=project)
+    assert done.code == 2
+    assert "the base answers GET /gone with status 404" in done.err
+    assert "--expect-status" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "a gate needs the app"),
+        (("--app", "app:app"), "a gate needs what to compare with"),
+        (("--app", "app:app", "--base", "mian"), "did you mean 'main'?"),
+        (("--app", "app:app", "--base", "main", "--budget", "3s"), "a budget of 3 s is too small"),
+        (("--app", "app:app", "--base", "main", "--gate", "speed"), "unknown metric 'speed'"),
+        (("--app", "app:app", "--base", "main", "--scenario", "cold-start"), "is none for a gate"),
+        (("--app", "fastapi", "--base", "main"), "is the suite's own"),
+        (("--app", "fastpi", "--base", "main"), "did you mean 'fastapi'"),
+        (("--rejudge", "nowhere"), "is not the folder of a gate's run"),
+        (("--rejudge", "nowhere", "--base", "main"), "--base does not go with it"),
+    ],
+)
+def test_bad_input_is_told_with_exit_code_2(
+    project: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from sgibench.results.errors import BenchError
+    from sgibench.runner.cli import _add_commands, cli
+
+    if not cli.registered_commands:
+        _add_commands()
+    monkeypatch.chdir(project)
+    error = CliRunner().invoke(cli, ["gate", *arguments]).exception
+    assert isinstance(error, BenchError)
+    assert message in error.told
+    assert error.exit_code == 2
+
+
+def launched(bench: "subprocess.Popen[str]") -> bool:
+    return any("uvicorn" in " ".join(process.cmdline()) for process in living(family_of(bench.pid)))
+
+
+def test_ctrl_c_keeps_what_was_finished_and_leaves_nothing_behind(project: Path) -> None:
+    running = start_bench("gate", "--base", "main", "--app", "app:app", "--output", "out", "--json", cwd=project)
+    first = project / "out" / "epochs" / "e001.json"
+    assert eventually(first.exists, 60)
+    family = family_of(running.pid)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130, err
+    document = json.loads(out)
+    assert (document["verdict"], document["exit_code"]) == ("inconclusive", 130)
+    assert document["epochs"] == len(load_gate(project / "out").epochs) >= 1
+    assert living(family) == []
+    assert worktrees(project) == []
+
+
+def test_a_killed_gate_leaves_no_process_and_the_next_one_clears_its_worktree(project: Path) -> None:
+    running = start_bench("gate", "--base", "main", "--app", "app:app", "--output", "out", cwd=project)
+    assert eventually(lambda: launched(running), 60)
+    family = family_of(running.pid)
+    (left,) = worktrees(project)
+    assert Path(left).parent.name.startswith(PREFIX)
+    running.send_signal(signal.SIGKILL)
+    running.communicate(timeout=30)
+    assert eventually(lambda: living(family) == [], 20)
+    (project / "app.py").write_text("import not_there\n")
+    assert bench("gate", "--base", "main", "--app", "app:app", cwd=project).code == 1
+    assert worktrees(project) == []
+    assert not Path(left).parent.exists()

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from sgibench.results.errors import UsageError
+from sgibench.results.gate.settings import GateMetric
+from sgibench.runner.gate.config import GateConfig, read_config
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "pyproject.toml").write_text(f"[project]\nname = 'x'\n\n[tool.sgibench.gate]\n{text}\n")
+    return folder
+
+
+def test_the_command_line_wins_over_the_table(tmp_path: Path) -> None:
+    write(tmp_path, "base = 'main'\napp = 'app:app'\npath = ['/a', '/b']\nbudget = 90\nthreshold = '3%'")
+    config = read_config(tmp_path, {"base": "v1", "path": [], "budget": None, "threshold": ["5"]})
+    assert (config.base, config.app, config.path, config.budget) == ("v1", "app:app", ["/a", "/b"], "90")
+    assert config.settings.threshold_percent == 5
+    assert config.settings.budget_s == 90
+
+
+def test_without_a_table_all_is_as_usual(tmp_path: Path) -> None:
+    config = read_config(tmp_path, {})
+    assert config == GateConfig()
+    assert config.settings.threshold_percent == 2
+    assert config.settings.budget_s == 180
+    assert GateMetric.P99 not in config.settings.gated
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("treshold = '2%'", r"\[tool.sgibench.gate\]: unknown key 'treshold'", "did you mean 'threshold'"),
+        ("base-python = 'x'", "it is written base_python", "did you mean 'base_python'"),
+        ("concurrency = 'many'", "concurrency: .*not 'many'", "docs/ci.md"),
+        ("expect = 'anything'", "expect: ", "docs/ci.md"),
+        ("path = 3", "path: ", "docs/ci.md"),
+    ],
+)
+def test_what_the_table_cannot_say_is_told_with_its_key(tmp_path: Path, text: str, message: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read_config(write(tmp_path, text), {})
+    assert hint in caught.value.hint
+
+
+def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool\n")
+    with pytest.raises(UsageError, match=r"cannot read .*pyproject.toml"):
+        read_config(tmp_path, {})
+
+
+def test_a_metric_can_have_a_threshold_of_its_own_and_short_names_do() -> None:
+    settings = GateConfig(threshold=["1.5%", "p90=12%"], gate=["cpu", "response_time_p90_ms"]).settings
+    assert settings.threshold_percent == 1.5
+    assert settings.threshold_of(GateMetric.P90) == 12
+    assert settings.gated == (GateMetric.CPU, GateMetric.P90)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (GateConfig(gate=["cpus"]), "unknown metric 'cpus'"),
+        (GateConfig(threshold=["-2%"]), "'-2%' is no percentage above zero"),
+        (GateConfig(threshold=["p95=2%"]), "unknown metric 'p95'"),
+        (GateConfig(threshold=["leak=2%"]), "has no percent"),
+        (GateConfig(alpha="80%"), "a chance of error"),
+        (GateConfig(budget="soon"), "'soon' is no duration"),
+    ],
+)
+def test_figures_that_decide_nothing_are_refused(config: GateConfig, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        _ = config.settings

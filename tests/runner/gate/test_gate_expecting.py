@@ -1,0 +1,92 @@
+"""What the base answers is right, asked from real servers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sgibench.apps.catalogue import Interface
+from sgibench.results.errors import TargetError
+from sgibench.runner.gate.expecting import AsBase, Wanted
+from sgibench.runner.load.orders import Expectation
+from sgibench.runner.selection.workloads import path_scenario
+from sgibench.runner.targets.checking import Conformity
+from sgibench.runner.targets.launch import App, Target
+from sgibench.runner.targets.launcher import TargetLauncher
+from sgibench.runner.targets.setups import parse_setup
+
+from .repositories import app
+
+ROOT = path_scenario("/")
+HASHED = 'str(hash("{}")).zfill(24).encode()'
+
+
+@pytest.fixture
+def launcher(tmp_path: Path) -> Iterator[TargetLauncher]:
+    launcher = TargetLauncher(lambda name: tmp_path / f"{name}.log", (), (), "/")
+    yield launcher
+    launcher.stop()
+
+
+def targets_of(folder: Path, base: str, head: str) -> list[Target]:
+    for name, text in (("base", base), ("head", head)):
+        (folder / name).mkdir()
+        (folder / name / "app.py").write_text(text)
+    setup = parse_setup("uvicorn")
+    return [Target(App(name, "app:app", Interface.ASGI, folder / name, ours=False), setup) for name in ("base", "head")]
+
+
+def proofs_of(as_base: AsBase, targets: list[Target], launch: int) -> list[Conformity | TargetError]:
+    lives = as_base.start(targets, launch, hash_seed=launch + 1)
+    try:
+        return as_base.prove([live for live in lives if not isinstance(live, TargetError)], [ROOT])
+    finally:
+        as_base.stop()
+
+
+def expected(proof: Conformity | TargetError) -> Expectation:
+    assert isinstance(proof, Conformity), proof
+    return proof.expectations["path-root"][0]
+
+
+def test_a_body_that_is_the_same_in_two_launches_is_what_the_head_must_answer(
+    launcher: TargetLauncher, tmp_path: Path
+) -> None:
+    as_base = AsBase(launcher, Wanted())
+    targets = targets_of(tmp_path, app(status=201), app(status=201, body='b"good day"'))
+    first = proofs_of(as_base, targets, 0)
+    assert [expected(proof) for proof in first] == [Expectation(201)] * 2, "it may still be chance"
+    base, head = proofs_of(as_base, targets, 1)
+    assert expected(base) == Expectation(201, body=b"hello")
+    assert isinstance(head, TargetError)
+    assert "otherwise than the base: a body of 8 bytes, expected 5" in head.message
+    assert "--expect status" in head.hint
+    assert as_base.service_s["path-root"] > 0
+
+
+def test_a_body_that_the_base_changes_from_launch_to_launch_is_not_compared(
+    launcher: TargetLauncher, tmp_path: Path
+) -> None:
+    as_base = AsBase(launcher, Wanted())
+    targets = targets_of(tmp_path, app(body=HASHED.format("x")), app(body=HASHED.format("y")))
+    for launch in range(3):
+        assert [expected(proof) for proof in proofs_of(as_base, targets, launch)] == [Expectation(200)] * 2
+
+
+def test_where_the_status_is_all_that_counts_bodies_may_differ_and_another_status_may_not(
+    launcher: TargetLauncher, tmp_path: Path
+) -> None:
+    as_base = AsBase(launcher, Wanted(body=False))
+    targets = targets_of(tmp_path, app(), app(status=202, body='b"good day"'))
+    base, head = proofs_of(as_base, targets, 0)
+    assert expected(base) == Expectation(200)
+    assert isinstance(head, TargetError)
+    assert "status 202, expected 200" in head.message
+
+
+def test_a_base_that_refuses_is_asked_for_unless_that_is_meant(launcher: TargetLauncher, tmp_path: Path) -> None:
+    targets = targets_of(tmp_path, app(status=404), app(status=404))
+    base, _ = proofs_of(AsBase(launcher, Wanted()), targets, 0)
+    assert isinstance(base, TargetError)
+    assert base.message == "the base answers GET / with status 404"
+    assert [expected(proof).status for proof in proofs_of(AsBase(launcher, Wanted(404)), targets, 1)] == [404, 404]
