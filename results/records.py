@@ -39,7 +39,7 @@ class Turn:
     answer (open loop: it is the planned window). `target_cpu_s` is the CPU time of the target's whole process tree in
     it (None where it cannot be read), `load_cpu_s` what a load process used of its core, or waited for, and
     `load_wait_s` the part of that for which it waited. `reopened` counts kept-alive connections that had been closed
-    while idle."""
+    while idle. `p50_ms` and `p90_ms` are those of the turn's own response times: in the open loop, where it had any."""
 
     round: int
     position: int
@@ -51,6 +51,8 @@ class Turn:
     load_cpu_s: float
     reopened: int = 0
     load_wait_s: float = 0.0  # runs from before it was told apart have none
+    p50_ms: float | None = None
+    p90_ms: float | None = None
 
     @property
     def throughput_rps(self) -> float:

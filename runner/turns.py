@@ -101,6 +101,8 @@ def _total(histograms: Sequence[Histogram | None]) -> Histogram | None:
 
 
 def _turn(report: TurnReport, started: float, processes: int) -> Turn:
+    times = report.response_time
+    p50_us, p90_us = times.percentiles_us((50.0, 90.0)) if times is not None and times.count else (None, None)
     return Turn(
         round=report.order.round,
         position=report.order.position,
@@ -112,4 +114,6 @@ def _turn(report: TurnReport, started: float, processes: int) -> Turn:
         load_cpu_s=report.load_cpu_s / processes,
         reopened=report.reopened,
         load_wait_s=report.load_wait_s / processes,
+        p50_ms=None if p50_us is None else p50_us / 1000,
+        p90_ms=None if p90_us is None else p90_us / 1000,
     )

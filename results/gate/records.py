@@ -73,6 +73,16 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """CPU time of a side's process tree over a block of the closed loop, the other side's turns included, and how many
+    requests it was sent: what is done after an answer, or in no turn at all, counts too."""
+
+    side: str
+    requests: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class GateTurns:
     """What an epoch's values are computed from. Trials are named by side (`target` is ``base`` or ``head``): of each
     scenario one of the closed loop, and one of the open loop for response times. Memory marks are ``idle``, ``peak``.
@@ -80,11 +90,16 @@ class GateTurns:
 
     trials: tuple[Trial, ...]
     growth: tuple[Growth, ...] = ()
+    work: tuple[Work, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         trials = [trial_to_dict(trial) for trial in self.trials]
-        return {"trials": trials, "growth": [asdict(mark) for mark in self.growth]}
+        return {
+            "trials": trials,
+            "growth": [asdict(mark) for mark in self.growth],
+            "work": [asdict(each) for each in self.work],
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "GateTurns":
@@ -93,7 +108,8 @@ class GateTurns:
             Growth(str(each["side"]), int(each["requests"]), float(each["memory_mib"]), int(each.get("stretch", 0)))
             for each in data["growth"]
         )
-        return cls(tuple(trial_from_dict(trial) for trial in data["trials"]), growth)
+        work = tuple(Work(str(each["side"]), int(each["requests"]), float(each["cpu_s"])) for each in data["work"])
+        return cls(tuple(trial_from_dict(trial) for trial in data["trials"]), growth, work)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """From turns to one value per epoch and metric: what is stored beside them can always be computed again."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,9 +10,9 @@ from ..estimate import middle_mean
 from ..histogram import RESOLUTION_US, Histogram
 from ..ledger import Ledger
 from ..problems import Problem, ProblemCode, Severity
-from ..records import Trial
+from ..records import Trial, Turn
 from ..summary import Metric
-from .records import BASE, HEAD, SIDES, WHOLE, EpochNoise, GateEpoch, GateTurns, Growth, Key, Order, Pair
+from .records import BASE, HEAD, SIDES, WHOLE, EpochNoise, GateEpoch, GateTurns, Growth, Key, Order, Pair, Work
 from .settings import GateMetric
 
 OF_TURNS = {GateMetric.THROUGHPUT: Metric.THROUGHPUT, GateMetric.CPU: Metric.CPU}
@@ -53,8 +53,9 @@ def epoch_of(
 def values_of(turns: GateTurns) -> dict[Key, Pair]:
     """The paired values of an epoch. What was not measured on both sides has none.
 
-    Throughput and CPU: the middle mean of the rounds' log ratios. Response times: the percentile of all of an epoch's
-    windows. Memory: the mark at rest, the highest mark under load. Leak: the slope of memory over requests.
+    Throughput and CPU: the middle mean of the rounds' log ratios; so are the median and the 90th percentile of response
+    times, from each round's two windows. Totals: over all turns together. p99: of all windows together. Memory: the
+    mark at rest, the highest mark under load. Leak: the slope of memory over requests.
     """
     found: dict[Key, Pair] = {}
     for scenario in dict.fromkeys(trial.scenario for trial in turns.trials):
@@ -63,14 +64,18 @@ def values_of(turns: GateTurns) -> dict[Key, Pair]:
             pair = _of_rounds(closed, of_turns)
             if pair is not None:
                 found[scenario, metric] = pair
-        for metric in GateMetric:
-            timed = None if metric.percentile is None else _of_responses(opened, metric.percentile)
-            if timed is not None:
-                found[scenario, metric] = timed
+        total = _of_totals(closed)
+        if total is not None:
+            found[scenario, GateMetric.THROUGHPUT_TOTAL] = total
+        for metric, timed in _of_responses(opened).items():
+            found[scenario, metric] = timed
     for metric, label in OF_MARKS.items():
         marked = _of_marks(turns.trials, label)
         if marked is not None:
             found[WHOLE, metric] = marked
+    costs = [_cost_us(turns.work, side) for side in SIDES]
+    if costs[0] is not None and costs[1] is not None:
+        found[WHOLE, GateMetric.CPU_TOTAL] = Pair(costs[0], costs[1])
     slopes = [growth_slope([mark for mark in turns.growth if mark.side == side]) for side in SIDES]
     if slopes[0] is not None and slopes[1] is not None:
         found[WHOLE, GateMetric.LEAK] = Pair(slopes[0], slopes[1])
@@ -111,35 +116,74 @@ def _by_side(trials: Iterable[Trial], scenario: str, open_loop: bool) -> Sided:
 
 
 def _of_rounds(sided: Sided, metric: Metric) -> Pair | None:
-    pairs = list(_rounds(sided, metric))
+    return _middle(sided, lambda trial: turn_values(trial, metric))
+
+
+def _middle(sided: Sided, by_round: Callable[[Trial], Mapping[int, float]]) -> Pair | None:
+    """The middle mean over the rounds in which both sides have a figure, of the base's, and of the ratios."""
+    pairs: list[tuple[float, float]] = []
+    for base, head in zip(sided[BASE], sided[HEAD], strict=False):
+        of_base, of_head = by_round(base), by_round(head)
+        rounds = sorted(of_base.keys() & of_head.keys())
+        pairs += [(of_base[at], of_head[at]) for at in rounds if of_base[at] > 0 and of_head[at] > 0]
     if not pairs:
         return None
-    base = math.exp(middle_mean([math.log(base) for base, _ in pairs]))
-    return Pair(base, base * math.exp(middle_mean([math.log(head / base) for base, head in pairs])))
+    base_value = math.exp(middle_mean([math.log(base) for base, _ in pairs]))
+    return Pair(base_value, base_value * math.exp(middle_mean([math.log(head / base) for base, head in pairs])))
 
 
-def _rounds(sided: Sided, metric: Metric) -> Iterator[tuple[float, float]]:
-    """Both sides' figures of the rounds in which both have one."""
-    for base, head in zip(sided[BASE], sided[HEAD], strict=False):
-        of_base, of_head = turn_values(base, metric), turn_values(head, metric)
-        for number in sorted(of_base.keys() & of_head.keys()):
-            if of_base[number] > 0 and of_head[number] > 0:
-                yield of_base[number], of_head[number]
-
-
-def _of_responses(sided: Sided, percentile: float) -> Pair | None:
-    """A percentile in milliseconds. Where a side could not take the rate, it is that of what was sent: too low, and
-    still far above the other's."""
-    found = []
+def _of_totals(sided: Sided) -> Pair | None:
+    """Right answers per second of all turns together."""
+    rates = []
     for side in SIDES:
-        trials = sided[side]
-        times = Histogram.total(trial.response_time for trial in trials if trial.response_time is not None)
-        untimed = any(
-            problem.code in UNTIMED and problem.severity is Severity.INVALID
-            for trial in trials
-            for problem in trial.problems
-        )
-        if untimed or not times.count or not times.supports(percentile):
+        turns = [turn for trial in sided[side] for turn in trial.turns]
+        elapsed_s = math.fsum(turn.elapsed_s for turn in turns)
+        rates.append(sum(turn.ledger.ok for turn in turns) / elapsed_s if elapsed_s > 0 else 0.0)
+    return Pair(*rates) if min(rates) > 0 else None
+
+
+def _cost_us(work: Iterable[Work], side: str) -> float | None:
+    """CPU time per request, in microseconds."""
+    seen = [each for each in work if each.side == side]
+    requests, cpu_s = sum(each.requests for each in seen), math.fsum(each.cpu_s for each in seen)
+    return cpu_s * 1e6 / requests if requests and cpu_s > 0 else None
+
+
+def _of_responses(sided: Sided) -> dict[GateMetric, Pair]:
+    """Response times in milliseconds, where they are the target's own and not the load side's.
+
+    A pile-up in one window, be it the machine's, is in all of an epoch's highest response times: taken together, the
+    90th percentile of equal sides differs by 15 % from launch to launch, window by window by 5 % (benchmarks/README.md,
+    "The gate's noise"). Where a side could not take the rate, percentiles are those of what was sent: too low, and
+    still far above the other's.
+    """
+    if any(
+        problem.code in UNTIMED and problem.severity is Severity.INVALID
+        for side in SIDES
+        for trial in sided[side]
+        for problem in trial.problems
+    ):
+        return {}
+    found = {
+        GateMetric.P50: _middle(sided, lambda trial: _of_windows(trial, lambda turn: turn.p50_ms)),
+        GateMetric.P90: _middle(sided, lambda trial: _of_windows(trial, lambda turn: turn.p90_ms)),
+        GateMetric.P99: _merged(sided, GateMetric.P99),
+    }
+    return {metric: pair for metric, pair in found.items() if pair is not None}
+
+
+def _of_windows(trial: Trial, figure: Callable[[Turn], float | None]) -> dict[int, float]:
+    """A figure of a trial's windows, by round."""
+    figures = {turn.round: figure(turn) for turn in trial.turns}
+    return {number: max(ms, RESOLUTION_US / 1000) for number, ms in figures.items() if ms is not None}
+
+
+def _merged(sided: Sided, metric: GateMetric) -> Pair | None:
+    """A percentile of all of an epoch's windows together."""
+    percentile, found = metric.percentile or 0.0, []
+    for side in SIDES:
+        times = Histogram.total(trial.response_time for trial in sided[side] if trial.response_time is not None)
+        if not times.count or not times.supports(percentile):
             return None
         found.append(max(times.percentile_us(percentile), RESOLUTION_US) / 1000)
     return Pair(*found)

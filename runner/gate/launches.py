@@ -119,7 +119,7 @@ class Launches(Generic[LiveT]):
             hash_seed=result.hash_seed,
             started_s=round(began - self._instruments.started, 3),
             elapsed_s=round(elapsed_s, 3),
-            turns=GateTurns(tuple(judged), tuple(self._weighing.growth)),
+            turns=GateTurns(tuple(judged), tuple(self._weighing.growth), tuple(self._weighing.work)),
             noise=noise_of([noise for _, noise in result.noise], pressure),
             problems=problems,
             failures=tuple(failures_in([*problems, *of_trials], judged, number)),

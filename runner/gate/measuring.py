@@ -26,6 +26,7 @@ from .weighing import Weighing
 
 TRIES = 2
 UNUSABLE_MAX = 3
+Decide = Callable[[GateRun], GateResult]
 CUT_SHORT = frozenset({ProblemCode.LOAD_LOST, ProblemCode.INTERRUPTED})
 KILLED = "the gate ended before it was over: it holds what was finished by then"
 # Before anything was seen: the load side's start, launching and ending both sides, and what lies between turns.
@@ -68,6 +69,11 @@ def judged(run: GateRun) -> GateResult:
     return replace(result, verdict=GateVerdict.INCONCLUSIVE, reasons=tuple(short) or (KILLED,))
 
 
+def so_far(run: GateRun) -> GateResult:
+    """What is known of a run that goes on. Raises TargetError where the base failed."""
+    return judge(run, final=False)
+
+
 def least_s(scenarios: int, settings: GateSettings, share: float = 1.0) -> float:
     """The shortest budget in which a gate can decide anything, if all goes well."""
     epoch_s = LAUNCH_S + scenarios * 2 * (CLOSED_S + OPEN_S) * share
@@ -97,9 +103,11 @@ class GateMeasurement(Generic[LiveT]):
         weighing: Weighing,
         watcher: GateWatcher,
         service_s: Callable[[], Mapping[str, float]] = dict,
+        decide: Decide | None = None,
     ) -> None:
         """The budget counts from the instruments' start. `service_s` tells how long the slower side's requests took
-        alone in the launch before, by scenario."""
+        alone in the launch before, by scenario. `decide` is asked after each launch whether to go on."""
+        self._decide = decide or so_far
         self._compared = compared
         self._run = run
         self._store = store
@@ -145,10 +153,10 @@ class GateMeasurement(Generic[LiveT]):
                 return
             taken.append(seen.elapsed_s)
             epoch = self._keep(seen)
-            so_far = judge(self._run, final=False)
+            judged_now = self._decide(self._run)
             of = len(self._run.epochs) + max(int(self._left_s() / max(taken[-3:])), 0)
-            self._watcher.epoch_judged(epoch, so_far, of)
-            if so_far.verdict is not GateVerdict.GO_ON or self._base_errs():
+            self._watcher.epoch_judged(epoch, judged_now, of)
+            if judged_now.verdict is not GateVerdict.GO_ON or self._base_errs():
                 return
 
     def _rehearse(self) -> tuple[list[Piece], float] | None:

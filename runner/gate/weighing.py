@@ -1,10 +1,13 @@
-"""The load side, with a look at each side's memory before and after: what grows with requests is a leak."""
+"""The load side, with a look at each side's memory and CPU time before and after: what grows with requests is a leak,
+and what is done outside of turns is work all the same."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...results.gate.records import Growth
+from ...results.gate.records import Growth, Work
 from ..load.orders import Block, BlockReport, LoadSession, TurnListener
+from ..load.processor import cpu_time_ns
 from ..sampler import Sampler
 from .naming import side_of
 
@@ -28,12 +31,14 @@ class Weighing:
     inner: LoadSession
     sampler: Sampler
     growth: list[Growth] = field(default_factory=list)
+    work: list[Work] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     stretch: int = 0
+    read_cpu_ns: Callable[[Sequence[int]], int | None] = cpu_time_ns
 
     def launched(self) -> None:
         """Both sides are new: what was seen before is another launch's."""
-        self.growth, self.requests, self.stretch = [], Counter(), 0
+        self.growth, self.work, self.requests, self.stretch = [], [], Counter(), 0
 
     def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
         """Carry out a block. Raises LoadError when the load side failed or was lost."""
@@ -42,7 +47,12 @@ class Weighing:
             return self._counted(block, on_turn)
         self.stretch += 1
         warm = self._weighed(replace(block, turns=warming), on_turn)
+        before, sent = self._used(block), self.requests.copy()
         rest = self._weighed(replace(block, turns=block.turns[len(warming) :]), on_turn)
+        for name, used_ns in self._used(block).items():
+            if name in before:
+                cpu_s = (used_ns - before[name]) / 1e9
+                self.work.append(Work(side_of(name), self.requests[name] - sent[name], cpu_s))
         return replace(
             rest,
             turns=(*warm.turns, *rest.turns),
@@ -51,6 +61,11 @@ class Weighing:
             notes=(*warm.notes, *rest.notes),
             paused_s=max(warm.paused_s, rest.paused_s),
         )
+
+    def _used(self, block: Block) -> dict[str, int]:
+        """CPU time so far of those sides of which it can be told, in nanoseconds."""
+        used = {endpoint.name: self.read_cpu_ns(endpoint.pids) for endpoint in block.endpoints}
+        return {name: used_ns for name, used_ns in used.items() if used_ns is not None}
 
     def close(self) -> None:
         """End the load processes."""

@@ -24,6 +24,8 @@ from ..builders import ledger
 TYPICAL = {
     GateMetric.THROUGHPUT: 1000.0,
     GateMetric.CPU: 900.0,
+    GateMetric.THROUGHPUT_TOTAL: 980.0,
+    GateMetric.CPU_TOTAL: 950.0,
     GateMetric.P50: 4.0,
     GateMetric.P90: 8.0,
     GateMetric.P99: 20.0,

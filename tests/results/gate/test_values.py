@@ -3,13 +3,14 @@
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 
-from sgibench.results.gate.records import BASE, HEAD, WHOLE, GateTurns, Growth, Order, Pair, change
+from sgibench.results.gate.records import BASE, HEAD, WHOLE, GateTurns, Growth, Order, Pair, Work, change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.values import epoch_of, growth_slope, ledgers_of, values_of
+from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
 from sgibench.results.problems import Problem, ProblemCode, Severity
 from sgibench.results.records import Level, MemoryMark, Trial
@@ -19,9 +20,11 @@ from ..builders import drifting_trials, peak, trial, turn
 RATE = Level(16, 500.0)
 
 
-def timed(side: str, response_us: Sequence[int], **others: object) -> Trial:
-    """An open loop's trial."""
-    return trial([turn(len(response_us))], side, level=RATE, response_us=response_us, **others)  # type: ignore[arg-type]
+def timed(side: str, response_us: Sequence[int], windows: int = 1, **others: object) -> Trial:
+    """An open loop's trial of so many windows alike, each with those response times."""
+    p50, p90 = (each / 1000 for each in Histogram.of_us(response_us).percentiles_us((50.0, 90.0)))
+    turns = [replace(turn(len(response_us), at), p50_ms=p50, p90_ms=p90) for at in range(windows)]
+    return trial(turns, side, level=RATE, response_us=[*response_us] * windows, **others)  # type: ignore[arg-type]
 
 
 def test_throughput_and_cpu_are_compared_within_rounds_so_that_a_drifting_machine_cancels() -> None:
@@ -50,7 +53,11 @@ def test_what_one_side_lacks_has_no_value() -> None:
     base = trial([turn(100)], BASE, memory=[peak(50, "idle"), peak(60)])
     head = trial([turn(100, cpu_s=None)], HEAD, memory=[peak(50)])
     found = values_of(GateTurns((base, head)))
-    assert set(found) == {("json", GateMetric.THROUGHPUT), (WHOLE, GateMetric.MEMORY_PEAK)}
+    assert set(found) == {
+        ("json", GateMetric.THROUGHPUT),
+        ("json", GateMetric.THROUGHPUT_TOTAL),
+        (WHOLE, GateMetric.MEMORY_PEAK),
+    }
 
 
 def test_no_turns_have_no_values() -> None:
@@ -64,6 +71,29 @@ def test_response_times_are_percentiles_in_milliseconds_where_enough_were_seen()
     assert found["json", GateMetric.P90].head == pytest.approx(3.79, rel=0.002)
     assert ("json", GateMetric.P99) not in found
     assert ("json", GateMetric.THROUGHPUT) not in found  # the rate was set
+
+
+def test_a_pile_up_in_one_window_is_the_machines_and_moves_no_response_time() -> None:
+    usual, piled = list(range(1000, 2000, 10)), list(range(40_000, 60_000, 200))
+    base = timed(BASE, usual, 12)
+    bad = replace(turn(100, 3), p50_ms=50.0, p90_ms=58.0)
+    head = replace(base, target=HEAD, turns=(*base.turns[:3], bad, *base.turns[4:]))
+    head = replace(head, response_time=Histogram.of_us([*usual * 12, *piled]))
+    found = values_of(GateTurns((base, head)))
+    assert found["json", GateMetric.P50].head == pytest.approx(found["json", GateMetric.P50].base)
+    assert found["json", GateMetric.P90].head == pytest.approx(found["json", GateMetric.P90].base)
+    assert found["json", GateMetric.P99].head > 20 * found["json", GateMetric.P99].base  # is told, and decides nothing
+
+
+def test_what_costs_much_now_and_then_shows_in_the_totals_alone() -> None:
+    """As a long garbage collection in every tenth turn does."""
+    base = trial([turn(100, at) for at in range(20)], BASE)
+    head = trial([turn(100, at, elapsed_s=0.2 if at % 10 == 5 else 0.05) for at in range(20)], HEAD)
+    work = (Work(BASE, 1000, 0.4), Work(BASE, 1000, 0.4), Work(HEAD, 2000, 1.04))
+    found = values_of(GateTurns((base, head), (), work))
+    assert change(found["json", GateMetric.THROUGHPUT], GateMetric.THROUGHPUT) == pytest.approx(0)
+    assert astuple(found["json", GateMetric.THROUGHPUT_TOTAL]) == pytest.approx((2000, 2000 / 1.3))
+    assert astuple(found[WHOLE, GateMetric.CPU_TOTAL]) == pytest.approx((400, 520))
 
 
 def test_response_times_that_are_the_load_sides_own_are_none() -> None:

@@ -90,14 +90,14 @@ def test_one_seed_gives_one_order(tmp_path: Path) -> None:
 def test_the_open_loop_asks_for_a_share_of_what_the_base_can_do(tmp_path: Path) -> None:
     world = World(tmp_path, rates={BASE: 2000.0, HEAD: 100.0})
     world.run()
-    assert {block.arrival.rate_rps for block in world.load.blocks} == {0.0, 1100.0}
+    assert {block.arrival.rate_rps for block in world.load.blocks} == {0.0, 600.0}
 
 
 def test_a_head_that_is_many_times_slower_does_not_make_launches_long(tmp_path: Path) -> None:
     world = World(tmp_path, rates={BASE: 2000.0, HEAD: 50.0})
     epochs = world.run().run.epochs
     assert max(epoch.elapsed_s for epoch in epochs) < 15
-    assert {block.arrival.connections for block in world.load.blocks[2:]} == {10}, "whose answers come in soon"
+    assert {block.arrival.connections for block in world.load.blocks[2:]} <= {8, 10}, "whose answers come in soon"
 
 
 @pytest.mark.parametrize("side", [BASE, HEAD])

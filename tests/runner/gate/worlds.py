@@ -35,6 +35,7 @@ from ..fakes import (
     a_target,
 )
 
+PIDS = {BASE: (101,), HEAD: (102,)}
 RATES = {BASE: 2000.0, HEAD: 2000.0}
 
 
@@ -45,6 +46,11 @@ class GateLoad(FakeLoad):
 
     errors: tuple[str, ...] = ()
     noise: Callable[[], float] = lambda: 0.0
+    used_s: dict[str, float] = field(default_factory=lambda: dict.fromkeys((BASE, HEAD), 0.0))
+
+    def cpu_time_ns(self, pids: Sequence[int]) -> int:
+        """That of the side with those processes, for all its launches together."""
+        return round(1e9 * self.used_s[BASE if pids == PIDS[BASE] else HEAD])
 
     def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
         report = super().run(block, on_turn)
@@ -54,7 +60,9 @@ class GateLoad(FakeLoad):
     def _turn(self, block: Block, order: TurnOrder) -> TurnReport:
         side = block.endpoints[order.endpoint].name.partition("@")[0]
         turn = super()._turn(block, order)
-        turn = replace(turn, target_cpu_s=turn.ledger.ok / self.rates[side] * (1 + self.noise()))
+        cpu_s = turn.ledger.ok / self.rates[side] * (1 + self.noise())
+        self.used_s[side] += cpu_s
+        turn = replace(turn, target_cpu_s=cpu_s)
         if side in self.errors:
             ledger = replace(turn.ledger, ok=turn.ledger.ok - 1, errors={"status": 1})
             turn = replace(turn, ledger=ledger, first_error="status 500, expected 200")
@@ -87,7 +95,11 @@ class GateLauncher(FakeLauncher):
         from sgibench.results.records import ProblemCode
 
         self.dies_with = {side: ProblemCode.SERVER_DIED for side, epochs in self.dies_in.items() if epoch in epochs}
-        return super().start(targets, epoch, hash_seed)
+        started = super().start(targets, epoch, hash_seed)
+        for live in started:
+            if isinstance(live, FakeLive):
+                live.pids = PIDS[live.name.partition("@")[0]]
+        return started
 
 
 @dataclass
@@ -155,7 +167,7 @@ class World:
         )
 
     def run(self) -> GateOutcome:
-        weighing = Weighing(self.load, self.sampler)
+        weighing = Weighing(self.load, self.sampler, read_cpu_ns=self.load.cpu_time_ns)
         instruments = Instruments(
             self.launcher, weighing, self.sampler, self.phases, 0.0, clock=self.clock, read_cpu=a_quiet_machine
         )
