@@ -1,8 +1,10 @@
 """The command line: ``bench`` and ``sgibench``. Only commands print; every error is caught here, once."""
 
+import contextlib
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated
 
@@ -70,9 +72,10 @@ def main() -> None:
         _add_commands()
         cli()
     except BenchError as error:
-        console.print(f"[bold red]error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
-        if error.hint:
-            console.print(_plain(error.hint), highlight=False, soft_wrap=True)
+        with contextlib.suppress(SystemExit):  # Rich's own, where nobody reads it: the exit code still tells
+            console.print(f"[bold red]error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
+            if error.hint:
+                console.print(_plain(error.hint), highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         console.print("interrupted", highlight=False)
@@ -81,6 +84,10 @@ def main() -> None:
         # Whoever read our output has closed it, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.DONE)
+    except Exception:
+        # A fault of ours. By itself Python would end with 1, which says that a gate found something worse.
+        traceback.print_exc()
+        sys.exit(ExitCode.USAGE)
 
 
 def _plain(text: str) -> str:

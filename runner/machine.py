@@ -204,12 +204,14 @@ class CpuReading:
     """CPU time of the whole machine, and of each of our own processes (all below this one included), in seconds.
 
     `ours_s` is keyed by process id and start time, so that a process that ends in between is told from one that idles.
+    `ended_s` is what children of ours took that have ended, as their parents were told.
     """
 
     busy_s: float
     steal_s: float
     ours_s: Mapping[tuple[int, float], float]
     at_s: float
+    ended_s: float = 0.0
 
     @classmethod
     def now(cls) -> "CpuReading":
@@ -221,11 +223,13 @@ class CpuReading:
         # guest time is counted in user time already
         busy -= getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
         ours: dict[tuple[int, float], float] = {}
+        ended_s = 0.0
         for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
                 mine = process.cpu_times()
                 ours[process.pid, process.create_time()] = mine.user + mine.system
-        return cls(busy, steal, ours, at_s)
+                ended_s += mine.children_user + mine.children_system
+        return cls(busy, steal, ours, at_s, ended_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +241,11 @@ class Noise:
 
     @classmethod
     def between(cls, before: CpuReading, after: CpuReading) -> "Noise":
-        """The noise of the time between. What a process of ours did after its last reading counts as foreign."""
+        """The noise of the time between. A process of ours that has ended since is ours if its parent waited for it: a
+        target that starts others for its work is not to look like a noisy neighbour."""
         elapsed = max(after.at_s - before.at_s, 1e-9)
         ours = sum(max(seconds - before.ours_s.get(key, 0.0), 0.0) for key, seconds in after.ours_s.items())
+        known = sum(seconds for key, seconds in before.ours_s.items() if key not in after.ours_s)
+        ours += max(after.ended_s - before.ended_s - known, 0.0)
         foreign = after.busy_s - before.busy_s - ours
         return cls(max(foreign, 0.0) / elapsed, max(after.steal_s - before.steal_s, 0.0) / elapsed)

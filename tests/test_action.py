@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,20 @@ def test_what_is_not_said_is_left_to_pyproject(tmp_path: Path) -> None:
     assert [word for word in asked if word.startswith("--")] == [
         "--base", "--json", "--output", "--junit", "--markdown", "--python",
     ]  # fmt: skip
+
+
+def test_the_python_of_pyproject_is_not_overruled_by_the_jobs(tmp_path: Path) -> None:
+    script(tmp_path / "sgibench-venv" / "bin" / "bench", BENCH)
+    (tmp_path / "sgibench-venv" / "bin" / "python").symlink_to(sys.executable)
+    for text, given, found in (
+        ('[tool.sgibench.gate]\npython = ".venv/bin/python"\n', "", []),
+        ('[tool.sgibench.gate]\npython = ".venv/bin/python"\n', "/opt/py", ["--python"]),
+        ('[tool.sgibench.gate]\napp = "app:app"\n', "", ["--python"]),
+    ):
+        (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+        carried_out("gate", tmp_path, tmp_path, BASE="main", SAYS="", ENDS="2", APP_PYTHON=given)
+        asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+        assert [word for word in asked if word == "--python"] == found
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from statistics import median
 from ...results.gate.judge import USUAL_NOISE_CORES
 from ...results.gate.records import SIDES, GateRun
 from ...results.gate.settings import GateMetric
-from ...results.gate.trust import usual_noise_cores
+from ...results.gate.trust import LIMITED_SHARE_MAX, usual_noise_cores
 from ...results.gate.verdicts import GateResult
 from ...results.ledger import Ledger
 from ...results.problems import Problem, ProblemCode, Severity
@@ -141,7 +141,8 @@ def _load_side(run: GateRun, result: GateResult) -> Check:
         return Check("Load side", State.FINE, "It was never the limit.")
     problem, epochs = max(found, key=lambda each: (each[0].severity is Severity.INVALID, each[1]))
     where = f"In {epochs} of {counted(len(run.epochs), 'epoch')}, for example: " if epochs else ""
-    bad = problem.severity is Severity.INVALID
+    often = not epochs or epochs > LIMITED_SHARE_MAX * len(run.epochs)
+    bad = problem.severity is Severity.INVALID and often
     return Check("Load side", State.INVALID if bad else State.WARNING, f"{where}{sentence(plain(problem.message))}")
 
 

@@ -2,11 +2,10 @@
 
 import shlex
 from collections.abc import Sequence
-from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...results.gate.records import GateRun
@@ -17,6 +16,8 @@ from ..details import environment_entries
 from ..document import command_line, embedded_json
 from ..figures import Figure
 from ..format import duration, exact, percent, plain
+from ..html import TEMPLATES as SHARED
+from ..html import page_environment
 from ..problems import ADVICE, problem_sentence
 from .chart import KEY, caption, drawn
 from .checks import checks, problems_of
@@ -32,7 +33,6 @@ from .tables import (
 from .words import ICONS, TITLE, WORDS, dots, facts, headline, metric_place, readable, reasons, side_name, split
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHARED = Path(__file__).parents[1] / "templates"
 STYLES = (SHARED / "style.css", TEMPLATES / "gate.css")
 # Of a page: charts and embedded JSON give way, the figures stay.
 CHART_BYTES_MAX = 400_000
@@ -46,21 +46,7 @@ NO_ROOM = "Not drawn: more charts would make this page too large to be sent roun
 
 def render_gate_html(run: GateRun, result: GateResult) -> str:
     """The whole page."""
-    return _environment().get_template("gate.html.j2").render(_context(run, result))
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader([TEMPLATES, SHARED]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["plain"] = plain
-    return environment
+    return page_environment(TEMPLATES).get_template("gate.html.j2").render(_context(run, result))
 
 
 def _context(run: GateRun, result: GateResult) -> dict[str, Any]:
@@ -106,9 +92,18 @@ def _context(run: GateRun, result: GateResult) -> dict[str, Any]:
         "memory_floor": exact(run.settings.memory_floor_mib),
         "leak_limit": exact(run.settings.leak_limit_bytes),
         "command": command_line(run.command, run.seed),
-        "rejudge": plain(shlex.join(["bench", "gate", "--rejudge", f"bench-results/{run.run_id}"])),
+        "rejudge": plain(shlex.join(["bench", "gate", "--rejudge", _folder(run)])),
         "json": _embedded(run, result),
     }
+
+
+def _folder(run: GateRun) -> str:
+    """Where the run was stored, as it was named."""
+    for word, after in pairwise((*run.command, "")):
+        option, _, value = word.partition("=")
+        if option == "--output":
+            return value or after
+    return f"bench-results/{run.run_id}"
 
 
 def _compared(run: GateRun) -> list[tuple[str, str]]:

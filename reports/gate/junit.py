@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from ...results.gate.judge import NOT_NEEDED
+from ...results.gate.metrics import NOT_NEEDED
 from ...results.gate.records import HEAD, GateFailure, GateRun
 from ...results.gate.verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
 from ..format import plain

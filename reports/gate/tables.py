@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...results.gate.judge import NOT_NEEDED
+from ...results.gate.metrics import NOT_NEEDED
 from ...results.gate.records import WHOLE, GateRun, Order, Pair, Source
 from ...results.gate.settings import GateMetric
 from ...results.gate.verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict

@@ -36,6 +36,8 @@ METRIC_SIGNS: Mapping[MetricVerdict, tuple[str, Tone]] = {
 NAMES: Mapping[GateMetric, str] = {
     GateMetric.THROUGHPUT: "Throughput",
     GateMetric.CPU: "CPU per request",
+    GateMetric.THROUGHPUT_TOTAL: "Throughput, total",
+    GateMetric.CPU_TOTAL: "CPU per request, total",
     GateMetric.P50: "Response time p50",
     GateMetric.P90: "Response time p90",
     GateMetric.P99: "Response time p99",

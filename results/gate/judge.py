@@ -1,18 +1,22 @@
 """The gate's verdict, from nothing but what is stored: the same run gives the same verdict, whenever it is judged."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ..errors import TargetError
 from ..problems import Problem, ProblemCode, Severity
+from .coverage import Gap, gaps, why_missing
 from .looks import epochs_to_decide, last_look
-from .metrics import evaluate, measured
+from .metrics import NOT_NEEDED, OF_MEMORY, SUSPICION, evaluate, measured
 from .records import BASE, HEAD, GateEpoch, GateFailure, GateRun
-from .settings import GateMetric, GateSettings, Look
+from .settings import GateSettings, Look
 from .trust import (
     DROPPED_SHARE_MAX,
     LIMITED_SHARE_MAX,
     dropped_epochs,
     head_errs,
+    head_may_err,
     limited_epochs,
     noisy_epochs,
     usual_noise_cores,
@@ -20,30 +24,28 @@ from .trust import (
 from .verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
 
 USUAL_NOISE_CORES = 0.3
-# How sure one can be that there is no leak depends on how many requests there were, so a pass does not wait for that;
-# but it does while the figures look like one.
-NOT_NEEDED = (GateMetric.LEAK,)
-SUSPICION = 0.05
 
 
 def judge(run: GateRun, *, final: bool) -> GateResult:
     """The verdict so far; with `final` (nothing more will be measured) it is never ``go on``.
 
-    Every planned look is made again on the epochs there were by then, and the first that decides is the verdict: it
-    does not depend on how often this is called. Raises TargetError where the base failed: nothing can be compared.
+    Epoch by epoch, errors are looked for and every planned look is made again on the epochs there were by then. The
+    first that decides is the verdict: it does not depend on how often this is called. Raises TargetError where the base
+    failed: nothing can be compared.
     """
     for failure in run.failures:
         if failure.side == BASE:
             raise TargetError(f"the base {_told(failure)}", "the base must work before a head can be compared with it")
     failed = [f"the head {_told(failure)}" for failure in run.failures if failure.side == HEAD]
-    errs = head_errs(run.epochs)
-    if failed or errs:
+    if failed:
+        errs = head_errs(run.epochs)
         return _result(run, GateVerdict.REGRESSED, (*failed, *([errs] if errs else [])), len(run.epochs))
-    for look in run.settings.looks:
-        if look.epochs <= len(run.epochs):
-            result = _look(run, look, last=False)
-            if result.verdict is not GateVerdict.GO_ON:
-                return result
+    looks = {look.epochs: look for look in run.settings.looks}
+    for count in range(1, len(run.epochs) + 1):
+        if errs := head_errs(run.epochs[:count]):
+            return _result(run, GateVerdict.REGRESSED, (errs,), count)
+        if count in looks and (result := _look(run, looks[count], last=False)).verdict is not GateVerdict.GO_ON:
+            return result
     if final:
         return _look(run, last_look(run.settings, len(run.epochs)), last=True)
     return _result(run, GateVerdict.GO_ON, (), None)
@@ -52,7 +54,9 @@ def judge(run: GateRun, *, final: bool) -> GateResult:
 def _look(run: GateRun, look: Look, *, last: bool) -> GateResult:
     """What one look says: on the first so many epochs, as if there were no more."""
     epochs = run.epochs[: look.epochs]
-    metrics = evaluate(_kept(epochs), run.settings, look.alpha, look.pass_alpha)
+    kept = _kept(epochs)
+    holes = gaps(kept, run.scenarios, run.settings)
+    metrics = _seen(evaluate(kept, run.settings, look.alpha, look.pass_alpha), holes)
     gating = [each for each in metrics if each.gating]
     worse = [each for each in gating if each.verdict is MetricVerdict.REGRESSED]
     if worse:
@@ -60,13 +64,26 @@ def _look(run: GateRun, look: Look, *, last: bool) -> GateResult:
         return _result(run, GateVerdict.REGRESSED, reasons, look.epochs, metrics)
     missing = [each for each in gating if each.verdict is not MetricVerdict.PASS and _stops(each)]
     needed = [each for each in gating if each.metric not in NOT_NEEDED]
-    doubts = tuple(_load_doubts(epochs))
+    doubts = (*_doubts(epochs, kept), *(why_missing(holes, run.settings) if needed else ()))
     if needed and not missing and not doubts:
         return _result(run, GateVerdict.PASS, (), look.epochs, metrics)
     if not last:
         return _result(run, GateVerdict.GO_ON, (), None, metrics)
-    reasons = (*doubts, *_why_undecided(run, missing, bool(needed)))
+    unseen = {gap.key for gap in holes}
+    open_ones = [each for each in missing if (each.scenario, each.metric) not in unseen]
+    reasons = (*doubts, *_why_undecided(run, open_ones, bool(needed)))
     return _result(run, GateVerdict.INCONCLUSIVE, reasons, look.epochs, metrics)
+
+
+def _seen(metrics: Sequence[MetricResult], holes: Sequence[Gap]) -> tuple[MetricResult, ...]:
+    """The metrics; one that was measured too seldom does not pass, whatever it says."""
+    unseen = {gap.key for gap in holes}
+    return tuple(
+        replace(each, verdict=MetricVerdict.UNDECIDED)
+        if (each.scenario, each.metric) in unseen and each.verdict is MetricVerdict.PASS
+        else each
+        for each in metrics
+    )
 
 
 def _stops(result: MetricResult) -> bool:
@@ -102,19 +119,22 @@ def _result(
 
 
 def _unmeasured(epochs: Sequence[GateEpoch], settings: GateSettings) -> Iterator[Problem]:
-    """What should decide, and has no value in any epoch: it is left out, and said."""
+    """Memory of which this machine tells nothing: it is left out, and said. Anything else that lacks stops a pass."""
     there = {metric for _, metric in measured(epochs)}
     for metric in settings.gated if epochs else ():
-        if metric not in there:
+        if metric not in there and metric in (*OF_MEMORY, *NOT_NEEDED):
             message = f"{metric.value} was measured in no epoch, so that it decides nothing"
             yield Problem(ProblemCode.UNCHECKED, message, severity=Severity.WARNING)
 
 
-def _load_doubts(epochs: Sequence[GateEpoch]) -> Iterator[str]:
-    limited = limited_epochs(epochs)
-    if limited > LIMITED_SHARE_MAX * len(epochs):
+def _doubts(epochs: Sequence[GateEpoch], kept: Sequence[GateEpoch]) -> Iterator[str]:
+    """Why what looks well may not be: the head errs, if seldom; or the load side could not press."""
+    if errs := head_may_err(epochs):
+        yield errs
+    limited = limited_epochs(kept)
+    if limited > LIMITED_SHARE_MAX * len(kept):
         yield (
-            f"the load side may have been the limit in {limited} of {len(epochs)} epochs: a slower head would look as "
+            f"the load side may have been the limit in {limited} of {len(kept)} epochs: a slower head would look as "
             "fast; give it a core of its own, or fewer connections"
         )
 
@@ -122,7 +142,8 @@ def _load_doubts(epochs: Sequence[GateEpoch]) -> Iterator[str]:
 def _why_undecided(run: GateRun, missing: Sequence[MetricResult], anything: bool) -> Iterator[str]:
     epochs, needed = len(run.epochs), epochs_to_decide(run.settings, len(run.scenarios))
     if epochs < needed:
-        yield f"too few epochs: {epochs}, and nothing can be sure with fewer than {needed}; give it a larger budget"
+        budget = _budget_for(run, needed)
+        yield f"too few epochs: {epochs}, and nothing can be sure with fewer than {needed}; give it a larger {budget}"
     if not anything:
         yield "nothing that decides was measured"
     if not missing:
@@ -135,6 +156,15 @@ def _why_undecided(run: GateRun, missing: Sequence[MetricResult], anything: bool
     for each in _weightiest(missing):
         bounds = f"tolerated {each.margin:.3g}, threshold {each.threshold:.3g} {each.unit}"
         yield f"undecided within the budget: {_what(each)} {_shown(each)} ({bounds})"
+
+
+def _budget_for(run: GateRun, epochs: int) -> str:
+    """The budget that so many epochs would have needed, as long as one took here; rounded up."""
+    if not run.epochs:
+        return "budget"
+    one_s = sum(epoch.elapsed_s for epoch in run.epochs) / len(run.epochs)
+    needs_s = run.elapsed_s + (epochs - len(run.epochs)) * one_s
+    return f"budget, of {math.ceil(needs_s / 10) * 10} s at least"
 
 
 def _told(failure: GateFailure) -> str:

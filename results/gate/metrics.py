@@ -15,6 +15,10 @@ from .verdicts import MetricResult, MetricVerdict
 # What is to be let pass must have room above what is tolerated.
 FLOOR_ROOM = 1.5
 OF_MEMORY = (GateMetric.MEMORY_IDLE, GateMetric.MEMORY_PEAK)
+# How sure one can be that there is no leak depends on how many requests there were, so a pass does not wait for that;
+# but it does while the figures look like one.
+NOT_NEEDED = (GateMetric.LEAK,)
+SUSPICION = 0.05
 
 
 def measured(epochs: Sequence[GateEpoch]) -> list[Key]:
@@ -51,7 +55,11 @@ class Bounds:
 def evaluate(
     epochs: Sequence[GateEpoch], settings: GateSettings, alpha: float, pass_alpha: float
 ) -> tuple[MetricResult, ...]:
-    """Every metric of those epochs. With at most a chance of `alpha` any gating one is wrongly called regressed."""
+    """Every metric of those epochs. With at most a chance of `alpha` any gating one is wrongly called regressed.
+
+    Each may use up all of `pass_alpha`: a version passes by all metrics or not at all, so that one as bad as its
+    threshold must pass by that one too, and the chance of it is no larger than by that one alone.
+    """
     found = [_evaluated(epochs, key, settings) for key in measured(epochs)]
     gating = [each for each in found if each.gating]
     weights = [weight(each.metric) for each in gating]

@@ -124,8 +124,10 @@ class EpochNoise:
 
 @dataclass(frozen=True, slots=True)
 class GateEpoch:
-    """One fresh launch of both sides. `ledgers` are by scenario and side. `turns` are stored apart, and None where they
-    were not read. Build it with `values.epoch_of`, which computes values and ledgers from the turns."""
+    """One fresh launch of both sides. `ledgers` are by scenario and side. `limited` are the scenarios in whose closed
+    loop the load side may have been the limit, `late` those whose requests it sent too late for their response times.
+    `turns` are stored apart, and None where they were not read. Build it with `values.epoch_of`, which computes all
+    that follows from the turns."""
 
     number: int
     order: Order
@@ -136,6 +138,8 @@ class GateEpoch:
     ledgers: Mapping[tuple[str, str], Ledger] = field(default_factory=dict)
     noise: EpochNoise = EpochNoise()
     problems: tuple[Problem, ...] = ()
+    limited: tuple[str, ...] = ()
+    late: tuple[str, ...] = ()
     turns: GateTurns | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,6 +160,8 @@ class GateEpoch:
             ],
             "noise": asdict(self.noise),
             "problems": [problem.to_dict() for problem in self.problems],
+            "limited": list(self.limited),
+            "late": list(self.late),
         }
 
     @classmethod
@@ -179,6 +185,8 @@ class GateEpoch:
             },
             noise=EpochNoise(**data["noise"]),
             problems=tuple(Problem.from_dict(each) for each in data["problems"]),
+            limited=tuple(str(each) for each in data["limited"]),
+            late=tuple(str(each) for each in data["late"]),
         )
 
 

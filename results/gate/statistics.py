@@ -133,8 +133,14 @@ def _as_high(scores: NDArray[np.int64], plus: NDArray[np.bool_]) -> float:
 
 
 def surely_above(changes: Changes, limit: float) -> float:
-    """p-value against "the change is `limit` at most": small when it is surely above."""
-    return sign_flip_p(np.asarray(changes, dtype=float) - limit)
+    """p-value against "the change is `limit` at most": small when it is surely above.
+
+    The middle size moves with the limit, and with it where sizes are clipped: so a limit could make a change surer.
+    What is said of two equal versions must not hang on that, so the exact test of no change at all must agree.
+    """
+    values = np.asarray(changes, dtype=float)
+    above = sign_flip_p(values - limit)
+    return max(above, sign_flip_p(values)) if limit > 0 else above
 
 
 def surely_below(changes: Changes, limit: float) -> float:

@@ -17,7 +17,7 @@ from typing import Any
 from ..errors import StoreError
 from ..store import REPORT, turns_table, unwritable, write_atomically
 from .records import GATE_SCHEMA_VERSION, GateEpoch, GateRun, GateTurns
-from .values import ledgers_of, values_of
+from .values import epoch_of
 
 GATE = "gate.json"
 RESULT = "result.json"
@@ -98,7 +98,8 @@ def load_gate(folder: Path, *, turns: bool = False) -> GateRun:
 def _with_turns(folder: Path, epoch: GateEpoch) -> GateEpoch:
     """The epoch as its turns have it."""
     turns: GateTurns = _read(folder / "turns" / f"e{epoch.number:03d}.json", GateTurns.from_dict)
-    return replace(epoch, values=values_of(turns), ledgers=ledgers_of(turns), turns=turns)
+    again = epoch_of(epoch.number, epoch.order, epoch.hash_seed, epoch.started_s, epoch.elapsed_s, turns, epoch.noise)
+    return replace(again, problems=epoch.problems)
 
 
 def _read(path: Path, parse: Callable[[Any], Any]) -> Any:

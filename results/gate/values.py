@@ -16,10 +16,15 @@ from .records import BASE, HEAD, SIDES, WHOLE, EpochNoise, GateEpoch, GateTurns,
 from .settings import GateMetric
 
 OF_TURNS = {GateMetric.THROUGHPUT: Metric.THROUGHPUT, GateMetric.CPU: Metric.CPU}
+DECIDING = tuple(each.percentile for each in GateMetric if each.gating and each.percentile is not None)
 OF_MARKS = {GateMetric.MEMORY_IDLE: "idle", GateMetric.MEMORY_PEAK: "peak"}
 BYTES_PER_MIB = 2**20
-# With these the response times are the load side's own, and not the target's.
-UNTIMED = frozenset({ProblemCode.GENERATOR_LIMITED, ProblemCode.STALLED, ProblemCode.STARVED})
+# Of the answers beyond a percentile, so large a part may be there because their requests left late; all others must
+# have left within such a share of it. Then what is called p90 is the target's own 90th to 95th percentile, and off by a
+# tenth at most: a change still shows in it. With more, it could be a figure of the load side alone. That is looked at
+# over a launch: most late requests lie in few windows, and of those the middle half of all takes no notice.
+LATE_PART = 0.5
+LAG_SHARE = 0.1
 
 Sided = Mapping[str, Sequence[Trial]]
 
@@ -46,6 +51,8 @@ def epoch_of(
         ledgers=ledgers_of(turns),
         noise=noise or EpochNoise(),
         problems=tuple(dict.fromkeys([*problems, *of_trials])),
+        limited=limited_in(turns),
+        late=late_in(turns),
         turns=turns,
     )
 
@@ -89,6 +96,42 @@ def ledgers_of(turns: GateTurns) -> dict[tuple[str, str], Ledger]:
         key: Ledger.total(trial.ledger for trial in turns.trials if (trial.scenario, trial.target) == key)
         for key in keys
     }
+
+
+def limited_in(turns: GateTurns) -> tuple[str, ...]:
+    """The scenarios in whose closed loop the load side may have been the limit, and a slower head may look as fast."""
+    found = (trial for trial in turns.trials if not trial.level.rate_rps and _at_limit(trial, Severity.INVALID))
+    return tuple(dict.fromkeys(trial.scenario for trial in found))
+
+
+def late_in(turns: GateTurns) -> tuple[str, ...]:
+    """The scenarios of which a percentile that usually decides would be the load side's own: it sent too late."""
+    found = (trial for trial in turns.trials if trial.level.rate_rps and not in_time(trial, *DECIDING))
+    return tuple(dict.fromkeys(trial.scenario for trial in found))
+
+
+def in_time(trial: Trial, *percentiles: float) -> bool:
+    """Whether a trial's requests left near enough to their planned instants for those percentiles of response times.
+
+    What decides are middle percentiles, and a load side that is late now and then blurs only the tail; so one that was
+    called late, by the 99th, is looked at once more. Without a problem it is in time.
+    """
+    lag, times = trial.schedule_lag, trial.response_time
+    if not _at_limit(trial):
+        return True
+    if lag is None or times is None or not (lag.count and times.count):
+        return False
+    return all(
+        lag.percentile_us(100 - LATE_PART * (100 - each)) <= LAG_SHARE * times.percentile_us(each)
+        for each in percentiles
+    )
+
+
+def _at_limit(trial: Trial, severity: Severity | None = None) -> bool:
+    return any(
+        problem.code is ProblemCode.GENERATOR_LIMITED and severity in (None, problem.severity)
+        for problem in trial.problems
+    )
 
 
 def growth_slope(marks: Sequence[Growth]) -> float | None:
@@ -157,19 +200,16 @@ def _of_responses(sided: Sided) -> dict[GateMetric, Pair]:
     "The gate's noise"). Where a side could not take the rate, percentiles are those of what was sent: too low, and
     still far above the other's.
     """
-    if any(
-        problem.code in UNTIMED and problem.severity is Severity.INVALID
-        for side in SIDES
-        for trial in sided[side]
-        for problem in trial.problems
-    ):
-        return {}
     found = {
         GateMetric.P50: _middle(sided, lambda trial: _of_windows(trial, lambda turn: turn.p50_ms)),
         GateMetric.P90: _middle(sided, lambda trial: _of_windows(trial, lambda turn: turn.p90_ms)),
         GateMetric.P99: _merged(sided, GateMetric.P99),
     }
-    return {metric: pair for metric, pair in found.items() if pair is not None}
+    return {
+        metric: pair
+        for metric, pair in found.items()
+        if pair is not None and all(in_time(trial, metric.percentile or 0.0) for side in SIDES for trial in sided[side])
+    }
 
 
 def _of_windows(trial: Trial, figure: Callable[[Turn], float | None]) -> dict[int, float]:

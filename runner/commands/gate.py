@@ -3,13 +3,14 @@
 import json
 import os
 import secrets
-import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from ...apps.catalogue import Interface
 from ...results.errors import ExitCode, UsageError
@@ -20,6 +21,7 @@ from ...results.store import REPORT, write_atomically
 from ..gate.carrying_out import Gate, carry_out
 from ..gate.config import GateConfig, read_config
 from ..gate.measuring import GateOutcome, judged
+from ..gate.telling import LastingConsole, write_out
 from .run import new_folder
 
 
@@ -33,7 +35,9 @@ def gate(
         str | None, typer.Option(help="The worker setup of both. [default: uvicorn, or gunicorn-gthread-1x16]")
     ] = None,
     interface: Annotated[Interface | None, typer.Option(help="What the app speaks, where that is not clear.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Connections to press with. [default: 16]")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Connections to press with. [default: 8, of threads 4 a worker]")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="How long it may take at most. [default: 3m]")] = None,
     threshold: Annotated[
         list[str] | None,
@@ -63,6 +67,10 @@ def gate(
     markdown: Annotated[Path | None, typer.Option(help="Write it as Markdown, for a comment.")] = None,
     history: Annotated[Path | None, typer.Option(help="Append a line of JSON for change-point tools.")] = None,
     rejudge: Annotated[Path | None, typer.Option(help="Judge a stored run again, from its turns.")] = None,
+    self_test: Annotated[
+        bool,
+        typer.Option("--self-test", help="Try the gate out: the same code must pass, a planted slowdown must not."),
+    ] = False,
 ) -> None:
     """Compare two versions of an app: exit code 0 pass, 1 regressed, 2 cannot be told, 75 inconclusive."""
     given: dict[str, Any] = {
@@ -74,11 +82,13 @@ def gate(
         **{name: None if file is None else str(file) for name, file in
            {"output": output, "junit": junit, "markdown": markdown, "history": history}.items()},
     }  # fmt: skip
-    console = Console(stderr=True)
+    console = LastingConsole(stderr=True)
+    if self_test:
+        raise typer.Exit(tried_out(given, rejudge, seed, console, as_json=as_json))
     if rejudge is not None:
         raise typer.Exit(again(rejudge, given, console, as_json=as_json))
     config = read_config(Path.cwd(), given)
-    found = Gate.of(config, Path.cwd(), secrets.randbelow(2**31) if seed is None else seed)
+    found = Gate.of(config, Path.cwd(), drawn(seed))
     store = GateStore(Path(config.output) if config.output else new_folder(Path("bench-results"), "gate"))
     outcome = carry_out(found, store, console)
     result = concluded(outcome)
@@ -109,10 +119,7 @@ def about(run: GateRun, result: GateResult) -> GateResult:
 
 def again(folder: Path, given: dict[str, Any], console: Console, *, as_json: bool) -> int:
     """Judge a stored run again: by its own settings, from its turns."""
-    other = [name for name, value in given.items() if value not in (None, []) and name not in HANDED_OUT]
-    if other:
-        named = ", ".join("--" + name.replace("_", "-") for name in other)
-        raise UsageError(f"--rejudge judges a run by its own settings: {named} does not go with it", "leave it out")
+    refuse_others(given, HANDED_OUT, "--rejudge judges a run by its own settings")
     run = load_gate(folder, turns=True)
     result = about(run, judged(run))
     from ...reports.gate.html import render_gate_html  # matplotlib is slow to import
@@ -125,6 +132,48 @@ def again(folder: Path, given: dict[str, Any], console: Console, *, as_json: boo
 
 
 HANDED_OUT = ("junit", "markdown", "history")
+SELF_TEST_TAKES = ("budget", "output")
+
+
+def refuse_others(given: Mapping[str, Any], taken: Sequence[str], why: str) -> None:
+    """Raise UsageError for options that were given and have no say."""
+    other = [name for name, value in given.items() if value not in (None, []) and name not in taken]
+    if other:
+        named = ", ".join("--" + name.replace("_", "-") for name in other)
+        raise UsageError(f"{why}: {named} does not go with it", "leave it out")
+
+
+def drawn(seed: int | None) -> int:
+    """The seed that was named, or one that is drawn."""
+    return secrets.randbelow(2**31) if seed is None else seed
+
+
+def tried_out(
+    given: Mapping[str, Any], rejudge: Path | None, seed: int | None, console: Console, *, as_json: bool
+) -> int:
+    """Put the gate itself to the test, on this machine. Raises BenchError."""
+    asked = {**given, "rejudge": rejudge}
+    refuse_others(asked, SELF_TEST_TAKES, "--self-test has an app and settings of its own")
+    from ..gate.self_test import BUDGET, How, self_test
+
+    def keep(run: GateRun, result: GateResult, store: GateStore) -> None:
+        publish(run, about(run, result), store)
+        console.print(f"report: {store.folder / REPORT}", highlight=False, markup=False, soft_wrap=True)
+
+    @cache  # made as late as can be: what is asked for may be refused
+    def folder() -> Path:
+        return Path(given["output"]) if given["output"] else new_folder(Path("bench-results"), "gate-self-test")
+
+    found = self_test(
+        How(given["budget"] or BUDGET, drawn(seed), lambda name: GateStore(folder() / name), console, keep)
+    )
+    if as_json:
+        write_out(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        from ...reports.gate.self_test import self_test_view
+
+        write_view(self_test_view(found))
+    return found.exit_code
 
 
 def publish(run: GateRun, result: GateResult, store: GateStore) -> None:
@@ -138,11 +187,19 @@ def show(run: GateRun, result: GateResult, code: int, *, as_json: bool) -> None:
     """The verdict to stdout."""
     if as_json:
         document = {**result.to_dict(), "exit_code": int(code)}
-        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        write_out(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return
     from ...reports.gate.terminal import gate_view
 
-    Console().print(gate_view(run, result))
+    write_view(gate_view(run, result))
+
+
+def write_view(view: RenderableType) -> None:
+    """What is drawn for a terminal, to stdout."""
+    console = Console()
+    with console.capture() as drawn_view:
+        console.print(view)
+    write_out(drawn_view.get())
 
 
 def hand_out(run: GateRun, result: GateResult, config: GateConfig) -> None:
@@ -159,7 +216,7 @@ def hand_out(run: GateRun, result: GateResult, config: GateConfig) -> None:
     if config.history:
         append(Path(config.history), history_lines(run, result, branch_of(os.environ)))
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stderr.write(annotations(run, result))
+        write_out(annotations(run, result), stderr=True)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
             append(Path(summary), step_summary(run, result))
 

@@ -23,6 +23,7 @@ from .sources import Tree
 LOOK_EVERY_S = 0.05
 COMPILE_WITHIN_S = 120.0
 SHOWN_PACKAGES = 3
+SHOWN_LINES = 12
 NOT_COMPILED = r"[\\/](\.git|\.venv|venv|node_modules|site-packages)[\\/]"
 # What one process does best: the gate compares code, and more workers only make it noisier.
 DEFAULT_SETUPS = {
@@ -74,26 +75,31 @@ def prepare(tree: Tree, command: str, log: Path) -> None:
         raise TargetError(
             f"the {tree.named.side} cannot be prepared: {command!r} ended with code {code}"
             + (f": {reason}" if reason else ""),
-            f"its output is in {log}; it ran in a copy of {tree.named.what}",
+            f"{process.log_tail(SHOWN_LINES)}\nits output is in {log}; it ran in a copy of {tree.named.what}".strip(),
         )
 
 
-def build(trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path], notes: list[str]) -> tuple[Side, Side]:
-    """Both sides, base first. Raises UsageError, or TargetError where the base cannot be imported; that the head cannot
-    is told by its `unable`."""
+def build(
+    trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path], tell: Callable[[str], None]
+) -> tuple[Side, Side]:
+    """Both sides, base first; what takes long is told. Raises UsageError, or TargetError where the base cannot be
+    imported; that the head cannot is told by its `unable`."""
     for tree in trees:
         if how.prepare is not None:
+            tell(f"preparing the {tree.named.side}: {how.prepare}")
             prepare(tree, how.prepare, log_path(f"prepare-{tree.named.side}"))
     pythons = [python_in(tree, how.python_of(tree.named.side)) for tree in trees]
     for tree, python in zip(trees, pythons, strict=True):
         byte_compile(tree.top, python)
     base, head = (import_root(tree.root, how.app) for tree in trees)
-    of_base = imported(pythons[0], how.app, base, how.interface)
+    of_base = _import_base(pythons[0], how, base)
     unable = None
     try:
         of_head = imported(pythons[1], how.app, head, how.interface or of_base.interface)
     except TargetError as error:
-        unable, of_head = error, None
+        # The traceback is for the log; what reports say of it is said more than once.
+        tell(f"the head: {error.message}\n{error.hint}")
+        unable, of_head = TargetError(error.message, "" if "\n" in error.hint else error.hint), None
     check_apart(trees, of_base, of_head, how.app)
     setup = find_setup(how.setup, of_base.interface, pythons[0])
     check_installed(setup, pythons)
@@ -105,6 +111,14 @@ def build(trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path],
         for tree, python, root in zip(trees, pythons, (base, head), strict=True)
     ]
     return sides[0], replace(sides[1], unable=unable)
+
+
+def _import_base(python: str, how: Building, root: Path) -> Imported:
+    try:
+        return imported(python, how.app, root, how.interface)
+    except TargetError as error:
+        advice = "" if how.python_of(BASE) else "; with --python, another interpreter has the app's packages"
+        raise TargetError(f"the base: {error.message}", f"{error.hint}{advice}") from error
 
 
 def build_ours(how: Building) -> tuple[Side, Side]:
@@ -140,7 +154,7 @@ def python_in(tree: Tree, named: str | None) -> str:
     if named is None:
         return find_python_here()
     own = tree.root / Path(named).expanduser()
-    return find_python(str(own) if os.sep in named and own.exists() else named)
+    return find_python(str(own) if own.exists() and (os.sep in named or own.is_dir()) else named)
 
 
 def byte_compile(top: Path, python: str) -> None:

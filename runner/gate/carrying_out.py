@@ -1,5 +1,6 @@
 """A gate from its configuration to its verdict: sources, sides, the world around them, and the measurement."""
 
+import contextlib
 import os
 import sys
 import time
@@ -28,11 +29,11 @@ from ..targets.launcher import TargetLauncher
 from ..targets.services import ServiceOptions, Services
 from .asked import closed_piece, find_scenarios
 from .building import Building, Side, build, build_ours, check_ours, differences
-from .config import GateConfig
+from .config import GateConfig, where_else
 from .expecting import AsBase, Wanted
 from .launches import Compared
-from .measuring import GateMeasurement, GateOutcome, check_budget
-from .sources import Named, find_sides, trees
+from .measuring import Decide, GateMeasurement, GateOutcome, check_budget
+from .sources import WORKING_TREE, Named, find_sides, trees
 from .telling import Telling
 from .weighing import Weighing
 
@@ -54,18 +55,18 @@ class Gate:
     def of(cls, config: GateConfig, here: Path, seed: int, share: float = 1.0) -> "Gate":
         """Raises UsageError for what cannot be carried out."""
         if config.app is None:
-            raise UsageError("a gate needs the app: --app module:attr", "or app = … in [tool.sgibench.gate]")
+            raise UsageError("a gate needs the app: --app module:attr", where_else(here))
         check_ours(config.app)
         ours = config.app in APPS
         scenarios = find_scenarios(config, ours=ours)
         check_budget(len(scenarios), config.settings, share)
+        config.check_files()
         cores = choose_cores(config.server_cores, config.load_cores)
         notes: list[str] = []
         sides = None
-        if ours and config.base is None:
+        if ours:
+            check_alone(config)
             notes.append(f"{config.app} is compared with itself: that tries the gate out")
-        elif ours:
-            raise UsageError(f"app {config.app!r} is the suite's own, and has no --base", "leave --base out")
         elif config.base is None:
             raise UsageError("a gate needs what to compare with: --base DIR or --base REF", "e.g. --base origin/main")
         else:
@@ -87,11 +88,23 @@ class Gate:
         )
 
 
-def carry_out(gate: Gate, store: GateStore, console: Console) -> GateOutcome:
-    """From sources to the outcome; whatever was started or made is gone afterwards. Raises BenchError."""
-    with built(gate, store) as (base, head):
-        for note in gate.notes:
-            console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+def check_alone(config: GateConfig) -> None:
+    """Raise UsageError for what goes with two versions, which an app of the suite does not have."""
+    given = {"--base": config.base, "--head": config.head if config.head != WORKING_TREE else None}
+    for option, value in {**given, "--prepare": config.prepare}.items():
+        if value is not None:
+            raise UsageError(
+                f"app {config.app!r} is the suite's own, and has no {option}",
+                f"without {option} it is compared with itself, to try the gate out; your own is written module:attr",
+            )
+
+
+def carry_out(gate: Gate, store: GateStore, console: Console, decide: Decide | None = None) -> GateOutcome:
+    """From sources to the outcome; whatever was started or made is gone afterwards. Raises BenchError.
+
+    `decide` is asked after each launch whether to go on, instead of the gate's own rule.
+    """
+    with built(gate, store, console) as (base, head):
         compared = Compared(
             base,
             head,
@@ -103,17 +116,21 @@ def carry_out(gate: Gate, store: GateStore, console: Console) -> GateOutcome:
             gate.share,
         )
         run = run_of(gate, compared, store.folder.resolve().name)
-        return measure(compared, gate, run, store, console)
+        return measure(compared, gate, run, store, console, decide)
 
 
 @contextmanager
-def built(gate: Gate, store: GateStore) -> Iterator[tuple[Side, Side]]:
-    """Both sides, ready to be launched."""
-    if gate.sides is None:
-        yield build_ours(gate.building)
-        return
-    with trees(*gate.sides, gate.notes) as laid_out:
-        yield build(laid_out, gate.building, store.log_path, gate.notes)
+def built(gate: Gate, store: GateStore, console: Console) -> Iterator[tuple[Side, Side]]:
+    """Both sides, ready to be launched. The notes are told before: a side that fails may fail for what they say."""
+
+    def tell(text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    with contextlib.ExitStack() as stack:
+        laid_out = stack.enter_context(trees(*gate.sides, gate.notes)) if gate.sides else None
+        for note in gate.notes:
+            tell(f"note: {note}")
+        yield build(laid_out, gate.building, store.log_path, tell) if laid_out else build_ours(gate.building)
 
 
 def run_of(gate: Gate, compared: Compared, run_id: str) -> GateRun:
@@ -151,7 +168,9 @@ def run_of(gate: Gate, compared: Compared, run_id: str) -> GateRun:
     )
 
 
-def measure(compared: Compared, gate: Gate, run: GateRun, store: GateStore, console: Console) -> GateOutcome:
+def measure(
+    compared: Compared, gate: Gate, run: GateRun, store: GateStore, console: Console, decide: Decide | None = None
+) -> GateOutcome:
     """Measure with the real load side, sampler, services and launcher; all are gone afterwards."""
     start_cores = available_cores()
     if can_pin():
@@ -164,7 +183,7 @@ def measure(compared: Compared, gate: Gate, run: GateRun, store: GateStore, cons
                 store.log_path, start_cores, compared.cores.server, probe_path(pieces), services=services
             )
             try:
-                return measured(compared, gate, run, store, console, launcher)
+                return measured(compared, gate, run, store, console, launcher, decide)
             finally:
                 launcher.stop()  # again, where an interruption came while it was stopping
     finally:
@@ -179,7 +198,13 @@ def services_for(compared: Compared, store: GateStore) -> Services:
 
 
 def measured(
-    compared: Compared, gate: Gate, run: GateRun, store: GateStore, console: Console, launcher: TargetLauncher
+    compared: Compared,
+    gate: Gate,
+    run: GateRun,
+    store: GateStore,
+    console: Console,
+    launcher: TargetLauncher,
+    decide: Decide | None = None,
 ) -> GateOutcome:
     """The gate carried out with this launcher. The budget counts from here: what was built before is built once."""
     started = time.monotonic()
@@ -192,7 +217,7 @@ def measured(
             weighing = Weighing(session, sampler)
             instruments = Instruments(as_base, weighing, sampler, telling, started)
             measurement = GateMeasurement(
-                compared, run, store, instruments, weighing, telling, lambda: as_base.service_s
+                compared, run, store, instruments, weighing, telling, lambda: as_base.service_s, decide
             )
             if not run.failures:
                 session.start()

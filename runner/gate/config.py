@@ -1,6 +1,8 @@
 """What a gate is to do, from the command line and ``[tool.sgibench.gate]`` of pyproject.toml; the command line wins."""
 
+import errno
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -12,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ...apps.catalogue import Interface
 from ...results.errors import UsageError
 from ...results.gate.settings import THRESHOLD_PERCENT, GateMetric, GateSettings
+from ...results.store import unwritable
 from ..durations import parse_duration_s
 from ..targets.setups import unknown
 
@@ -21,6 +24,8 @@ BUDGET = "3m"
 SHORT_NAMES: Mapping[str, GateMetric] = {
     "throughput": GateMetric.THROUGHPUT,
     "cpu": GateMetric.CPU,
+    "throughput-total": GateMetric.THROUGHPUT_TOTAL,
+    "cpu-total": GateMetric.CPU_TOTAL,
     "p50": GateMetric.P50,
     "p90": GateMetric.P90,
     "p99": GateMetric.P99,
@@ -67,6 +72,21 @@ class GateConfig(BaseModel):
     markdown: str | None = None
     history: str | None = None
 
+    def check_files(self) -> None:
+        """Raise StoreError for a file that cannot be written in the end: it would take the verdict with it."""
+        for name in (self.junit, self.markdown, self.history):
+            path = Path(name) if name else None
+            if path is None:
+                continue
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from error
+            if path.is_dir():
+                raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+            if not os.access(path if path.exists() else path.parent, os.W_OK):
+                raise unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     @property
     def settings(self) -> GateSettings:
         """What decides. Raises UsageError."""
@@ -108,6 +128,18 @@ def read_config(folder: Path, given: Mapping[str, Any]) -> GateConfig:
         where = f"--{key.replace('_', '-')}" if key in said else f"{folder / PYPROJECT}, {TABLE}: {key}"
         message = first["msg"].removeprefix("Value error, ")
         raise UsageError(f"{where}: {message}, not {first['input']!r}", "see docs/ci.md") from error
+
+
+def where_else(folder: Path) -> str:
+    """What to do where there is no table: go to the folder above that has one, or write one."""
+    for above in folder.absolute().parents:
+        try:
+            found = table_of(above / PYPROJECT)
+        except UsageError:
+            continue
+        if found:
+            return f"{above / PYPROJECT} has {TABLE}: run it in that folder"
+    return f"or app = … in {TABLE} of {PYPROJECT}"
 
 
 def table_of(path: Path) -> Mapping[str, Any]:

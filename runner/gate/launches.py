@@ -1,11 +1,12 @@
-"""One launch of both sides: started in a balanced random order, proven, pressed, weighed, and what came of it."""
+"""One launch of both sides: started in a random order, proven, pressed, weighed, and what came of it."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from ...results.gate.records import BASE, HEAD, EpochNoise, FailureKind, GateFailure, GateTurns, Order
+from ...results.gate.values import DECIDING, in_time
 from ...results.problems import Problem, ProblemCode, Severity
 from ...results.records import Trial
 from ...results.validity import judge
@@ -29,9 +30,6 @@ FAILED = {
     ProblemCode.WORKER_COUNT: FailureKind.DIED,
     ProblemCode.SKIPPED_WORK: FailureKind.WRONG_ANSWERS,
 }
-# Of response times, the highest percentile that decides, and how much of it the load side may be late by.
-GATED_PERCENTILE = 90
-LAG_SHARE = 0.1
 # With these, a launch's figures are no figures.
 UNUSABLE = frozenset({ProblemCode.LEDGER_UNBALANCED, ProblemCode.IMPOSSIBLE})
 
@@ -68,9 +66,10 @@ class Compared:
         )
 
     def order(self, number: int) -> Order:
-        """Who is started first: drawn for each two launches, the second of which has the other order."""
-        drawn = random.Random(f"{self.seed}/order/{(number + 1) // 2}").random() < 0.5
-        return Order.BASE_FIRST if drawn == bool(number % 2) else Order.HEAD_FIRST
+        """Who is started first: a coin for each launch by itself. The tests that decide count the ways in which such
+        coins can fall, so that two equal sides are as likely either way round, whatever the first place is worth."""
+        drawn = random.Random(f"{self.seed}/order/{number}").random() < 0.5
+        return Order.BASE_FIRST if drawn else Order.HEAD_FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Launches(Generic[LiveT]):
         for trial in trials:
             side = side_of(trial.target)
             wrong = judge(trial, self._infos[side], scenarios[trial.scenario], shared_core=plan.cores.shared)
-            found.append(replace(trial, target=side, problems=tuple(mildly(trial, sided(wrong)))))
+            found.append(mildly(replace(trial, target=side, problems=tuple(sided(wrong)))))
         return found
 
 
@@ -142,16 +141,16 @@ def sided(problems: Iterable[Problem]) -> list[Problem]:
     return [replace(problem, target=side_of(problem.target)) for problem in problems]
 
 
-def mildly(trial: Trial, problems: Iterable[Problem]) -> Iterator[Problem]:
-    """In the open loop, a load side that is late now and then blurs the tail, which decides nothing. The rest stands
-    as long as nine in ten were sent when due."""
-    lag, times = trial.schedule_lag, trial.response_time
-    in_time = False
-    if trial.level.rate_rps and lag is not None and times is not None and lag.count and times.count:
-        in_time = lag.percentile_us(GATED_PERCENTILE) <= LAG_SHARE * times.percentile_us(GATED_PERCENTILE)
-    for problem in problems:
-        mild = in_time and problem.code is ProblemCode.GENERATOR_LIMITED
-        yield replace(problem, severity=Severity.WARNING) if mild else problem
+def mildly(trial: Trial) -> Trial:
+    """The trial; in the open loop, with a warning only where the load side was late and it matters to nothing that
+    decides: `in_time` has the rule, and says how far a percentile can be off by it."""
+    if not trial.level.rate_rps or not in_time(trial, *DECIDING):
+        return trial
+    problems = (
+        replace(problem, severity=Severity.WARNING) if problem.code is ProblemCode.GENERATOR_LIMITED else problem
+        for problem in trial.problems
+    )
+    return replace(trial, problems=tuple(problems))
 
 
 def failures_in(problems: Iterable[Problem], trials: Iterable[Trial], number: int) -> list[GateFailure]:

@@ -15,7 +15,7 @@ from ...results.gate.store import GateStore
 from ...results.gate.trust import DELAYS, ERROR_EPOCHS, ERROR_SHARE_LIMIT
 from ...results.gate.values import epoch_of
 from ...results.gate.verdicts import GateResult, GateVerdict
-from ...results.problems import Problem, ProblemCode
+from ...results.problems import Problem, ProblemCode, Severity
 from ...results.records import Trial
 from ..instruments import Instruments, LiveT
 from ..measure import Interrupted, interruptible
@@ -200,6 +200,7 @@ class GateMeasurement(Generic[LiveT]):
                 if unusable == UNUSABLE_MAX:
                     raise LoadError(seen.unusable)
             else:
+                self._worked_at_last()
                 return seen
 
     def _failed_for_good(self, failures: Sequence[GateFailure]) -> bool:
@@ -209,6 +210,13 @@ class GateMeasurement(Generic[LiveT]):
             if self._failed[failure.side] >= TRIES:
                 self._fail(failure)
         return bool(self._run.failures)
+
+    def _worked_at_last(self) -> None:
+        """What failed just now and works again has not failed for good; it is told."""
+        for side in sorted(self._failed):
+            message = f"it failed in a launch before launch {self._number - 1}, and worked when it was tried again"
+            self._problem(ProblemCode.NOT_STARTED, message, side, Severity.WARNING)
+        self._failed.clear()
 
     def _keep(self, seen: Seen) -> GateEpoch:
         epoch = epoch_of(
@@ -245,8 +253,11 @@ class GateMeasurement(Generic[LiveT]):
     def _fail(self, failure: GateFailure) -> None:
         self._run = replace(self._run, failures=(*self._run.failures, failure))
 
-    def _problem(self, code: ProblemCode, message: str) -> None:
-        self._run = replace(self._run, problems=(*self._run.problems, Problem(code, message)))
+    def _problem(
+        self, code: ProblemCode, message: str, target: str = "", severity: Severity = Severity.INVALID
+    ) -> None:
+        problem = Problem(code, message, target, severity=severity)
+        self._run = replace(self._run, problems=(*self._run.problems, problem))
 
     def _save(self, status: str) -> None:
         elapsed_s = round(self._clock() - self._started, 3)

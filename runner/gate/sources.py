@@ -1,9 +1,11 @@
 """What is compared: two folders or git refs, each laid out in a folder of its own whose path is as long as the other's.
 
-What is not a ref is copied, so that nothing is written into it, and changes to it while the gate runs do no harm.
+Nothing is written into what is not a ref, and changes to it while the gate runs do no harm: it is copied. Beside a ref,
+the working tree is checked out too, with what was changed in it: so both sides know their history, if they ask for it.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -16,13 +18,16 @@ from pathlib import Path
 from ...results.errors import UsageError
 from ...results.gate.records import BASE, HEAD
 from ..targets.scratch import scratch_folder
-from .repository import Repository
+from .repository import Repository, has_git
 
 COPY_LIMIT_BYTES = 200 * 2**20
 NOT_COPIED = frozenset(
     (".git", ".hg", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 ) | {"bench-results"}
 WORKING_TREE = "."
+# Ignored by git like the names above, and missed by no app: what building leaves behind.
+NOT_MISSED = (".egg-info", ".pyc", ".log", ".coverage", "build", "dist", ".eggs")
+SHOWN_FILES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,21 @@ class Tree:
 
 def find_sides(base: str, head: str, here: Path, notes: list[str]) -> tuple[Named, Named]:
     """Both sides as a user named them, seen from a folder. Raises UsageError for what is neither folder nor ref."""
-    return find_side(BASE, base, here, notes), find_side(HEAD, head, here, notes)
+    found = find_side(BASE, base, here, notes), find_side(HEAD, head, here, notes)
+    one_commit = found[0].commit == found[1].commit != "" and found[0].repository == found[1].repository
+    one_commit = one_commit and not (found[0].changed or found[1].changed)
+    if one_commit or found[0].folder == found[1].folder is not None:
+        what = f"commit {found[0].commit[:7]}" if one_commit else str(found[0].folder)
+        notes.append(f"both sides are {what}: they are the same")
+    return found
 
 
 def find_side(side: str, text: str, here: Path, notes: list[str]) -> Named:
     """One side. A name that may be both is a ref; folders can be written ``./name``."""
     option, folder = f"--{side}", here / Path(text).expanduser()
+    if not text.strip():
+        # An empty variable of a CI job: taken as a folder, it would compare the head with itself.
+        raise UsageError(f"{option} is empty", "name a folder, or a git ref")
     around = Repository.around(here)
     as_path = text.startswith((".", "/", "~"))
     commit = "" if as_path or around is None else around.commit(text)
@@ -68,7 +82,8 @@ def find_side(side: str, text: str, here: Path, notes: list[str]) -> Named:
         raise UsageError(f"{option} {text!r} is a file", "name a folder, or a git ref")
     if around is not None and not as_path:
         raise around.unknown(option, text)
-    where = "" if as_path else f", and {here} is not a git repository"
+    no_git = f"{here} is not a git repository" if has_git() else "git is not installed, so that there are no refs"
+    where = "" if as_path else f", and {no_git}"
     raise UsageError(f"{option} {text!r}: no such folder{where}", "name a folder that is there, or a git ref")
 
 
@@ -79,7 +94,10 @@ def _of_folder(side: str, text: str, folder: Path) -> Named:
     if repository.bare:
         hint = f"name a ref: --{side} REF"
         raise UsageError(f"--{side} {text!r}: {folder} is a bare git repository, it has no working tree", hint)
-    return Named(side, text, folder, repository, repository.commit("HEAD"), repository.changed)
+    if repository.ignores(folder):
+        return Named(side, text, folder, None)  # it only happens to lie there
+    commit = repository.commit("HEAD")
+    return Named(side, text, folder, repository, commit, not commit or bool(repository.differing(NOT_COPIED)))
 
 
 @contextmanager
@@ -100,34 +118,51 @@ def trees(base: Named, head: Named, notes: list[str]) -> Iterator[tuple[Tree, Tr
 
 
 def _laid_out(named: Named, other: Named, to: Path, stack: contextlib.ExitStack, notes: list[str]) -> Tree:
-    if named.folder is None:
-        return _checked_out(named, to, stack, notes)
-    folder, repository = named.folder, named.repository
-    if other.folder is None and repository is not None:
-        # As a checkout has it: without what git ignores, which the other side does not have either.
-        files, top, prefix = repository.files(), repository.top, repository.prefix
-        notes.append(f"{named.side}: the working tree is taken without the files that git ignores, as the ref is")
-    else:
-        files, top, prefix = list(_files_in(folder)), folder, ""
-    if _bytes_of(top, files) > COPY_LIMIT_BYTES:
-        size = COPY_LIMIT_BYTES // 2**20
-        notes.append(f"{named.side}: {top} holds more than {size} MiB, and is used in place, not copied")
-        return Tree(named, top, folder, top)
-    _copy(top, files, to)
-    return Tree(named, to, to / prefix, top)
-
-
-def _checked_out(named: Named, to: Path, stack: contextlib.ExitStack, notes: list[str]) -> Tree:
     repository = named.repository
-    assert repository is not None
+    if repository is not None and named.commit and (named.folder is None or other.folder is None):
+        return _checked_out(named, repository, to, stack, notes)
+    folder = named.folder
+    assert folder is not None
+    files = list(_files_in(folder))
+    if _too_large(named.side, folder, files, notes):
+        return Tree(named, folder, folder, folder)
+    _copy(folder, files, to)
+    return Tree(named, to, to, folder)
+
+
+def _checked_out(named: Named, repository: Repository, to: Path, stack: contextlib.ExitStack, notes: list[str]) -> Tree:
+    """A commit in a worktree of its own; of a working tree, with all that is not committed."""
+    differing: list[str] = []
+    if named.folder is not None:
+        differing = repository.differing(NOT_COPIED)
+        if _too_large(named.side, repository.top, differing, notes):
+            return Tree(named, repository.top, named.folder, repository.top)
+        if missed := [name for name in repository.ignored() if not _not_missed(name)]:
+            more = f", and {len(missed) - SHOWN_FILES} more" if len(missed) > SHOWN_FILES else ""
+            named_files = ", ".join(missed[:SHOWN_FILES]) + more
+            notes.append(f"{named.side}: what git ignores is left out, as it is from a ref: {named_files}")
     stack.callback(_removed, repository, to)
     repository.add_worktree(to, named.commit)
+    _copy(repository.top, differing, to)
     root = to / repository.prefix
     if not root.is_dir():
         raise UsageError(f"--{named.side} {named.what!r} has no folder {repository.prefix!r}", "name a ref that has it")
     if (to / ".gitmodules").is_file():
         notes.append(f"{named.side}: submodules are not checked out: --prepare 'git submodule update --init' does so")
     return Tree(named, to, root, repository.top)
+
+
+def _not_missed(name: str) -> bool:
+    parts = Path(name).parts
+    return parts[-1].endswith(NOT_MISSED) or not NOT_COPIED.isdisjoint(parts)
+
+
+def _too_large(side: str, top: Path, files: Iterable[str], notes: list[str]) -> bool:
+    """Whether those files are too many to be copied, which is noted."""
+    if _bytes_of(top, files) <= COPY_LIMIT_BYTES:
+        return False
+    notes.append(f"{side}: {top} holds more than {COPY_LIMIT_BYTES // 2**20} MiB, and is used in place, not copied")
+    return True
 
 
 def _removed(repository: Repository, path: Path) -> None:
@@ -169,15 +204,31 @@ def _bytes_of(top: Path, files: Iterable[str]) -> int:
 
 
 def _copy(top: Path, files: Iterable[str], to: Path) -> None:
-    """Copy those files; links stay links, and what is no file (a socket, a submodule, one that was deleted) is left."""
+    """Make those files in `to` what they are in `top`: links stay links, what was deleted is gone, and what is no file
+    (a socket, a submodule) is left as it is."""
+    names = list(files)
+    there = [name for name in names if (top / name).is_symlink() or (top / name).is_file()]
     try:
-        to.mkdir(parents=True)
-        for name in files:
-            source, target = top / name, to / name
-            if not (source.is_symlink() or source.is_file()):
-                continue
+        to.mkdir(parents=True, exist_ok=True)
+        for name in set(names).difference(there):
+            _remove(to, to / name)
+        for name in there:
+            target = to / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target, follow_symlinks=False)
+            target.unlink(missing_ok=True)  # what is a link would be followed
+            shutil.copy2(top / name, target, follow_symlinks=False)
     except OSError as error:
         where = error.filename or top
-        raise UsageError(f"cannot copy {top}: {where}: {error.strerror or error}", "see its permissions") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        hint = "name a folder on a disk with room with TMPDIR" if full else "see its permissions"
+        raise UsageError(f"cannot copy {top}: {where}: {error.strerror or error}", hint) from error
+
+
+def _remove(top: Path, path: Path) -> None:
+    """Remove a file, and the folders that are empty without it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+        for parent in path.parents:
+            if parent == top or any(parent.iterdir()):
+                break
+            parent.rmdir()

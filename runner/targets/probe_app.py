@@ -116,6 +116,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     # As a script, this folder is the first place Python imports from; the app's own folder has to be.
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - nothing that an app might shadow
-    sys.path[:] = [path for path in sys.path if path != here]
+    here = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120 - nothing that an app might shadow
+    sys.path[:] = [path for path in sys.path if os.path.realpath(path) != here]
     main()

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +70,21 @@ def test_noise_is_what_neither_we_nor_idleness_used() -> None:
         CpuReading(30.0, 2.0, {(1, 0.0): 15.0, (3, 1.0): 5.0}, 110.0),
     )
     assert (noise.foreign_cores, noise.steal_cores) == pytest.approx((0.5, 0.1))
+
+
+def test_children_that_ended_are_no_noise_as_far_as_they_ran_in_between() -> None:
+    # The parent was told of 9 s of its child, of which 7 s were over before.
+    noise = Noise.between(
+        CpuReading(10.0, 0.0, {(1, 0.0): 5.0, (2, 0.0): 7.0}, 100.0, 4.0),
+        CpuReading(30.0, 0.0, {(1, 0.0): 15.0}, 110.0, 13.0),
+    )
+    assert noise.foreign_cores == pytest.approx(0.8)
+
+
+def test_what_a_child_did_is_known_when_it_has_ended() -> None:
+    before = CpuReading.now()
+    subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+    assert CpuReading.now().ended_s > before.ended_s
 
 
 def test_a_reading_of_this_machine_moves_forward() -> None:

@@ -116,5 +116,5 @@ def test_on_paper_verdict_and_figures_are_there_and_nothing_is_cut(tab: Tab, pag
     finally:
         tab.call("Emulation.setEmulatedMedia", media="")
     assert set(shown) == {"none"}
-    assert rows == 8
+    assert rows == 10
     assert wide

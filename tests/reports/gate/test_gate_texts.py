@@ -140,6 +140,15 @@ def test_junit_has_the_elements_and_attributes_that_its_readers_know_in_their_or
     assert all(len(case) <= 1 for case in suite.findall("testcase"))
 
 
+def test_what_could_not_be_measured_is_said_in_every_form_with_what_to_do() -> None:
+    said = "could not be measured in 9 of 13 epochs: the load side was late; give it a core of its own, or do without"
+    assert said in " ".join(view("late", 140).split())
+    assert said in markdown("late").replace("\\", "")
+    assert said in annotations(*sample("late")).replace("%3A", ":").replace("%2C", ",")
+    skipped = [case.find("skipped") for case in junit("late").iter("testcase")]
+    assert any(each is not None and said in each.attrib["message"] for each in skipped)
+
+
 def test_a_base_that_fails_is_an_error_and_no_failure_of_the_head() -> None:
     run, result = sample("not_started")
     both = replace(run, failures=(GateFailure("base", FailureKind.DIED, "signal 9", 2, "json"),))
@@ -166,7 +175,7 @@ def test_annotations_are_errors_warnings_and_notices_one_line_each() -> None:
         assert all(line.startswith(f"::{level} title=bench gate%3A ") for line in lines)
     lines = annotations(*sample("many")).splitlines()
     assert len(lines) == 6  # of which GitHub shows ten
-    assert lines[-1].endswith("115 more figures got surely worse too.")
+    assert lines[-1].endswith("146 more figures got surely worse too.")
 
 
 def test_a_workflow_command_cannot_be_ended_or_begun_by_what_it_says() -> None:

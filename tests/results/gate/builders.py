@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from sgibench.results.gate.records import (
     BASE,
@@ -54,6 +55,8 @@ def epoch(
     noise: EpochNoise | None = None,
     problems: Iterable[Problem] = (),
     errors: Mapping[str, Ledger] | None = None,
+    limited: Iterable[str] = (),
+    late: Iterable[str] = (),
 ) -> GateEpoch:
     """An epoch with those changes in percent, and 1,000 right answers of each side where `errors` says nothing else."""
     return GateEpoch(
@@ -66,7 +69,15 @@ def epoch(
         ledgers={("json", side): (errors or {}).get(side, ledger(1000)) for side in (BASE, HEAD)},
         noise=noise or EpochNoise(0.05, 0.01, 0.02),
         problems=tuple(problems),
+        limited=tuple(limited),
+        late=tuple(late),
     )
+
+
+def without(epoch: GateEpoch, *metrics: GateMetric, late: Iterable[str] = ()) -> GateEpoch:
+    """The epoch, in which those metrics were not measured."""
+    values = {key: pair for key, pair in epoch.values.items() if key[1] not in metrics}
+    return replace(epoch, values=values, late=tuple(late))
 
 
 def epochs(count: int, changes: Changes | None = None) -> list[GateEpoch]:
@@ -112,9 +123,9 @@ def gate_run(
     )
 
 
-def limited() -> Problem:
-    """The load side was the limit."""
-    return Problem(ProblemCode.GENERATOR_LIMITED, "the load side used 95 % of its CPU", BASE, "json")
+def limited(side: str = BASE) -> Problem:
+    """The load side was the limit, or late."""
+    return Problem(ProblemCode.GENERATOR_LIMITED, "the load side was the limit", side, "json")
 
 
 def worse(percent: float) -> float:

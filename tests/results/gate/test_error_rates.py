@@ -15,6 +15,8 @@ from .builders import epoch, gate_run
 SPREADS = {
     GateMetric.THROUGHPUT: 1.1,
     GateMetric.CPU: 1.1,
+    GateMetric.THROUGHPUT_TOTAL: 1.5,
+    GateMetric.CPU_TOTAL: 1.5,
     GateMetric.P50: 1.8,
     GateMetric.P90: 3.5,
     GateMetric.MEMORY_IDLE: 0.3,

@@ -12,7 +12,7 @@ from sgibench.results.gate.settings import GateMetric, GateSettings
 from sgibench.results.gate.verdicts import GateVerdict, MetricResult, MetricVerdict
 
 from ..builders import ledger, problem
-from .builders import epoch, epochs, gate_run, limited
+from .builders import epoch, epochs, gate_run, without
 
 PLANNED = GateSettings().looking(plan_looks(13))
 LONG = GateSettings().looking(plan_looks(27))
@@ -23,9 +23,9 @@ def of(results: tuple[MetricResult, ...], metric: GateMetric) -> MetricResult:
 
 
 def test_two_equal_versions_pass_at_the_first_look_and_not_before() -> None:
-    assert judge(gate_run(epochs(7), PLANNED), final=False).verdict is GateVerdict.GO_ON
-    result = judge(gate_run(epochs(8), PLANNED), final=False)
-    assert (result.verdict, result.exit_code, result.decided_at) == (GateVerdict.PASS, ExitCode.DONE, 8)
+    assert judge(gate_run(epochs(8), PLANNED), final=False).verdict is GateVerdict.GO_ON
+    result = judge(gate_run(epochs(9), PLANNED), final=False)
+    assert (result.verdict, result.exit_code, result.decided_at) == (GateVerdict.PASS, ExitCode.DONE, 9)
     assert result.reasons == ()
 
 
@@ -59,7 +59,7 @@ def test_the_weightiest_reason_comes_first() -> None:
 def test_what_is_far_worse_is_found_before_the_budget_ends() -> None:
     run = gate_run(epochs(27, {GateMetric.CPU: 10.0}), LONG)
     result = judge(run, final=True)
-    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 13)
+    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 14)
 
 
 def test_the_verdict_does_not_depend_on_how_often_it_was_asked_for() -> None:
@@ -76,7 +76,7 @@ def test_the_verdict_does_not_depend_on_how_often_it_was_asked_for() -> None:
 
 def test_a_better_head_passes() -> None:
     better = dict.fromkeys(GateMetric, -10.0)
-    assert judge(gate_run(epochs(8, better), PLANNED), final=False).verdict is GateVerdict.PASS
+    assert judge(gate_run(epochs(9, better), PLANNED), final=False).verdict is GateVerdict.PASS
 
 
 def test_a_change_that_is_neither_surely_there_nor_surely_not_is_inconclusive_with_its_figures() -> None:
@@ -119,8 +119,8 @@ def test_tails_are_shown_and_decide_only_when_asked_to() -> None:
 
 
 def test_a_leak_that_cannot_be_ruled_out_stops_no_pass() -> None:
-    wild = [3000.0, -2500.0, 900.0, -100.0, 2000.0, -3000.0, 500.0, 10.0]
-    result = judge(gate_run(epochs(8, {GateMetric.LEAK: wild}), PLANNED), final=False)
+    wild = [3000.0, -2500.0, 900.0, -100.0, 2000.0, -3000.0, 500.0, 10.0, -900.0]
+    result = judge(gate_run(epochs(9, {GateMetric.LEAK: wild}), PLANNED), final=False)
     assert result.verdict is GateVerdict.PASS
     assert of(result.metrics, GateMetric.LEAK).verdict is MetricVerdict.UNDECIDED
 
@@ -151,18 +151,36 @@ def test_a_base_that_fails_is_an_error_of_the_tool_and_no_verdict() -> None:
 
 
 def test_errors_of_the_head_alone_are_a_failure() -> None:
-    bad = [epoch(number, {}, errors={HEAD: ledger(900, status=100)}) for number in (1, 2)]
+    bad = [epoch(number, {}, errors={HEAD: ledger(900, status=100)}) for number in (1, 2, 3)]
+    assert judge(gate_run(bad[:2], PLANNED), final=False).verdict is GateVerdict.GO_ON
     result = judge(gate_run(bad, PLANNED), final=False)
-    assert result.verdict is GateVerdict.REGRESSED
+    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 3)
     assert "10.00%" in result.reasons[0]
+    # Whenever it is judged: what came after the verdict does not change it.
+    later = gate_run([*bad, *epochs(13)[3:]], PLANNED)
+    assert judge(later, final=True).decided_at == 3
+
+
+def test_errors_of_the_head_that_come_and_go_let_it_not_pass() -> None:
+    those = [
+        replace(each, ledgers={**each.ledgers, ("json", HEAD): ledger(900, status=100)})
+        if each.number in (4, 11)
+        else each
+        for each in epochs(13)
+    ]
+    result = judge(gate_run(those, PLANNED), final=True)
+    assert (result.verdict, result.decided_at) == (GateVerdict.PASS, 9)  # of those there were by then, one erred
+    result = judge(gate_run(those, GateSettings()), final=True)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert "in 2 of 13 epochs (200 status)" in result.reasons[0]
 
 
 def test_a_load_side_at_its_limit_lets_nothing_pass_and_hides_no_regression() -> None:
-    at_limit = [replace(each, problems=(limited(),) if each.number % 3 == 0 else ()) for each in epochs(13)]
+    at_limit = [replace(each, limited=("json",) if each.number % 3 == 0 else ()) for each in epochs(13)]
     result = judge(gate_run(at_limit, PLANNED), final=True)
     assert result.verdict is GateVerdict.INCONCLUSIVE
     assert "load side" in result.reasons[0]
-    worse = [replace(each, problems=(limited(),)) for each in epochs(13, {GateMetric.CPU: 5.0})]
+    worse = [replace(each, limited=("json",)) for each in epochs(13, {GateMetric.CPU: 5.0})]
     assert judge(gate_run(worse, PLANNED), final=True).verdict is GateVerdict.REGRESSED
 
 
@@ -189,17 +207,77 @@ def test_a_machine_too_noisy_is_the_reason_where_nothing_can_be_decided() -> Non
     assert "0.9 cores all the time" in judge(gate_run(steady, PLANNED), final=True).reasons[0]
 
 
-def test_what_was_not_measured_is_said_and_nothing_at_all_never_passes() -> None:
-    without = [
-        replace(each, values={key: pair for key, pair in each.values.items() if key[1] is not GateMetric.P90})
+def test_memory_of_which_the_machine_tells_nothing_is_left_out_and_said() -> None:
+    memory = (GateMetric.MEMORY_IDLE, GateMetric.MEMORY_PEAK, GateMetric.LEAK)
+    result = judge(gate_run([without(each, *memory) for each in epochs(13)], PLANNED), final=True)
+    assert result.verdict is GateVerdict.PASS
+    assert [each.message.split()[0] for each in result.problems] == [metric.value for metric in memory]
+    alone = replace(PLANNED, gated=memory)
+    nothing = judge(gate_run([without(each, *memory) for each in epochs(13)], alone), final=True)
+    assert nothing.verdict is GateVerdict.INCONCLUSIVE
+    assert nothing.reasons == ("nothing that decides was measured",)
+
+
+TIMES = (GateMetric.P50, GateMetric.P90)
+INSTEAD = (
+    "--gate throughput --gate cpu --gate throughput-total --gate cpu-total "
+    "--gate memory-idle --gate memory-peak --gate leak"
+)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "measured_in", "late", "reason"),
+    [
+        (TIMES, 0, True, "response_time_p50_ms and response_time_p90_ms of json could not be measured in 13 of 13 "
+         f"epochs: the load side was late; give it a core of its own, or do without: {INSTEAD}"),
+        (TIMES, 10, True, "could not be measured in 3 of 13 epochs: the load side was late"),
+        (TIMES, 9, False, "could not be measured in 4 of 13 epochs: too few answers; do without: --gate throughput"),
+        ((GateMetric.P90,), 0, False, "response_time_p90_ms of json could not be measured in 13 of 13 epochs: too few "
+         "answers; do without: --gate throughput --gate cpu --gate throughput-total --gate cpu-total --gate p50"),
+        ((GateMetric.CPU,), 4, False, "cpu_us_per_request of json could not be measured in 9 of 13 epochs: no figure"),
+        ((GateMetric.MEMORY_PEAK,), 9, False, "memory_peak_mib could not be measured in 4 of 13 epochs: no figure"),
+    ],
+)  # fmt: skip
+def test_what_was_measured_too_seldom_never_passes_in_silence(
+    lacking: tuple[GateMetric, ...], measured_in: int, late: bool, reason: str
+) -> None:
+    those = [
+        without(each, *lacking, late=["json"] if late else []) if each.number > measured_in else each
         for each in epochs(13)
     ]
-    result = judge(gate_run(without, PLANNED), final=True)
+    result = judge(gate_run(those, replace(PLANNED, looks=PLANNED.looks[:0])), final=True)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert len(result.reasons) == 1
+    assert reason in result.reasons[0]
+    assert not any(each.verdict is MetricVerdict.PASS for each in result.metrics if each.metric in lacking)
+
+
+def test_what_was_measured_too_seldom_is_still_found_worse() -> None:
+    worse = epochs(13, {GateMetric.CPU: 40.0})
+    those = [without(each, GateMetric.CPU) if each.number > 10 else each for each in worse]
+    result = judge(gate_run(those, GateSettings()), final=True)
+    assert result.verdict is GateVerdict.REGRESSED
+    assert [each.metric for each in result.regressed] == [GateMetric.CPU]
+
+
+def test_what_lacks_in_a_few_epochs_passes_with_the_others() -> None:
+    those = [without(each, *TIMES, late=["json"]) if each.number in (3, 12) else each for each in epochs(13)]
+    result = judge(gate_run(those, GateSettings()), final=True)
     assert result.verdict is GateVerdict.PASS
-    assert [each.message.split()[0] for each in result.problems] == ["response_time_p90_ms"]
-    nothing = judge(gate_run([replace(each, values={}) for each in without], PLANNED), final=True)
-    assert nothing.verdict is GateVerdict.INCONCLUSIVE
-    assert "nothing that decides was measured" in nothing.reasons
+    assert of(result.metrics, GateMetric.P50).change.n == 11
+
+
+def test_a_scenario_that_lacks_is_missed_though_another_has_it() -> None:
+    run = replace(gate_run(epochs(13), PLANNED), scenarios=("json", "page"))
+    result = judge(run, final=True)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert "throughput_rps and cpu_us_per_request" in result.reasons[0]
+    assert "of page could not be measured in 13 of 13 epochs" in result.reasons[0]
+
+
+def test_nothing_at_all_never_passes() -> None:
+    nothing = judge(gate_run([without(each, *GateMetric) for each in epochs(13)], PLANNED), final=True)
+    assert (nothing.verdict, nothing.reasons) == (GateVerdict.INCONCLUSIVE, ("nothing that decides was measured",))
 
 
 def test_the_result_as_json_has_what_the_contract_says() -> None:

@@ -182,6 +182,11 @@ def test_surely_above_and_surely_below_are_about_their_limit() -> None:
     assert surely_below(values, 5) < 0.01 < surely_below(values, 3)
 
 
+@given(VALUES, st.integers(0, 640).map(lambda whole: whole / 64))
+def test_a_limit_above_zero_makes_nothing_surer_than_no_limit(values: list[float], limit: float) -> None:
+    assert surely_above(values, limit) >= surely_above(values, 0)
+
+
 def test_holm_rejects_step_by_step_and_hands_on_what_was_not_needed() -> None:
     assert holm([0.01, 0.02, 0.03, 0.2], [1, 1, 1, 1], 0.05) == (True, False, False, False)
     assert holm([0.01, 0.016, 0.024, 0.2], [1, 1, 1, 1], 0.05) == (True, True, True, False)

@@ -26,14 +26,17 @@ from sgibench.results.gate.store import GATE, GateStore, is_gate_run, load_gate
 from sgibench.results.gate.values import epoch_of
 
 from ..builders import drifting_trials, problem
-from .builders import epochs, gate_run
+from .builders import epochs, gate_run, limited
 
 SETTINGS = GateSettings(thresholds={GateMetric.P90: 12.0}).looking(plan_looks(13))
 
 
 def measured(number: int) -> GateEpoch:
     """An epoch with turns."""
-    trials = drifting_trials({BASE: 1000.0, HEAD: 900.0}, number, rounds=6)
+    trials = [
+        replace(trial, problems=(limited(),) if number % 2 else ())
+        for trial in drifting_trials({BASE: 1000.0, HEAD: 900.0}, number, rounds=6)
+    ]
     growth = tuple(Growth(side, count, 50.0 + count / 1000) for side in (BASE, HEAD) for count in (100, 200))
     return epoch_of(number, Order.BASE_FIRST, 11, 6.0 * number, 5.5, GateTurns(tuple(trials), growth))
 
@@ -62,6 +65,10 @@ def test_values_are_computed_again_from_the_turns(tmp_path: Path) -> None:
     assert again == run
     assert [each.turns for each in again.epochs] == [each.turns for each in run.epochs]
     assert judge(again, final=True) == judge(run, final=True)
+    assert [each.limited for each in again.epochs] == [("json",), ()] * 5
+    without_turns = load_gate(tmp_path / "run")
+    assert without_turns == run
+    assert judge(without_turns, final=True).reasons == judge(run, final=True).reasons
 
 
 def test_a_run_that_never_finished_is_interrupted_and_has_what_was_saved(tmp_path: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from sgibench.results.gate.records import BASE, HEAD, WHOLE, GateTurns, Growth, Order, Pair, Work, change
 from sgibench.results.gate.settings import GateMetric
-from sgibench.results.gate.values import epoch_of, growth_slope, ledgers_of, values_of
+from sgibench.results.gate.values import epoch_of, growth_slope, late_in, ledgers_of, limited_in, values_of
 from sgibench.results.histogram import Histogram
 from sgibench.results.ledger import Ledger
 from sgibench.results.problems import Problem, ProblemCode, Severity
 from sgibench.results.records import Level, MemoryMark, Trial
 
 from ..builders import drifting_trials, peak, trial, turn
+from .builders import limited
 
 RATE = Level(16, 500.0)
 
@@ -97,12 +98,47 @@ def test_what_costs_much_now_and_then_shows_in_the_totals_alone() -> None:
 
 
 def test_response_times_that_are_the_load_sides_own_are_none() -> None:
-    late = Problem(ProblemCode.GENERATOR_LIMITED, "left late", HEAD, "json")
     kept = Problem(ProblemCode.OVERLOADED, "could not be sent", HEAD, "json", Severity.WARNING)
     times = list(range(1000, 1200))
-    assert values_of(GateTurns((timed(BASE, times), timed(HEAD, times, problems=[late])))) == {}
-    found = values_of(GateTurns((timed(BASE, times), timed(HEAD, times, problems=[kept]))))
-    assert ("json", GateMetric.P50) in found
+    late = GateTurns((timed(BASE, times), timed(HEAD, times, problems=[limited(HEAD)])))
+    assert values_of(late) == {}
+    assert (late_in(late), limited_in(late)) == (("json",), ())
+    found = GateTurns((timed(BASE, times), timed(HEAD, times, problems=[kept])))
+    assert ("json", GateMetric.P50) in values_of(found)
+    assert late_in(found) == ()
+
+
+@pytest.mark.parametrize(
+    ("lag_us", "kept"),
+    [
+        ([2] * 500, {GateMetric.P50, GateMetric.P90}),
+        ([2] * 491 + [9000] * 9, {GateMetric.P50, GateMetric.P90}),
+        ([2] * 476 + [9000] * 24, {GateMetric.P50, GateMetric.P90}),
+        ([2] * 474 + [9000] * 26, {GateMetric.P50}),  # of the 50 slowest answers, 26 may be slow for that alone
+        ([2] * 370 + [9000] * 130, set()),
+        ([80] * 500, {GateMetric.P50, GateMetric.P90}),
+        ([150] * 500, set()),
+    ],
+)
+def test_a_percentile_stands_where_a_load_side_that_was_late_can_hardly_have_moved_it(
+    lag_us: list[int], kept: set[GateMetric]
+) -> None:
+    times = [1000 + at // 2 for at in range(500)]
+    trials = [timed(side, times, lag_us=lag_us, problems=[limited(side)]) for side in (BASE, HEAD)]
+    assert {metric for _, metric in values_of(GateTurns(tuple(trials)))} == kept
+    assert late_in(GateTurns(tuple(trials))) == (() if len(kept) == 2 else ("json",))
+    for percentile in (50.0, 90.0):
+        late = [time + lag for time, lag in zip(times, reversed(lag_us), strict=True)]
+        apart = Histogram.of_us(late).percentile_us(percentile) / Histogram.of_us(times).percentile_us(percentile)
+        assert apart <= 1.12 or {50.0: GateMetric.P50, 90.0: GateMetric.P90}[percentile] not in kept
+
+
+def test_the_load_side_is_a_limit_in_the_closed_loop_alone() -> None:
+    slow = Problem(ProblemCode.GENERATOR_LIMITED, "waited a little", BASE, "json", Severity.WARNING)
+    closed = trial([turn(100)], BASE, problems=[limited()])
+    assert limited_in(GateTurns((closed, trial([turn(100)], HEAD)))) == ("json",)
+    assert limited_in(GateTurns((trial([turn(100)], BASE, problems=[slow]),))) == ()
+    assert late_in(GateTurns((closed,))) == ()
 
 
 def test_memory_belongs_to_the_launch_and_its_peak_is_the_highest_of_all_scenarios() -> None:
@@ -153,6 +189,7 @@ def test_an_epoch_carries_its_turns_and_says_each_problem_once() -> None:
     made = epoch_of(3, Order.HEAD_FIRST, 99, 12.5, 6.0, turns)
     assert made.values == values_of(turns)
     assert made.problems == (noted,)
+    assert (made.limited, made.late) == ((), ())
     assert made.turns is turns
 
 

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from sgibench.results.errors import UsageError
+from sgibench.results.errors import StoreError, UsageError
 from sgibench.results.gate.settings import GateMetric
-from sgibench.runner.gate.config import GateConfig, read_config
+from sgibench.runner.gate.config import GateConfig, read_config, where_else
 
 
 def write(folder: Path, text: str) -> Path:
@@ -71,3 +71,18 @@ def test_a_metric_can_have_a_threshold_of_its_own_and_short_names_do() -> None:
 def test_figures_that_decide_nothing_are_refused(config: GateConfig, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         _ = config.settings
+
+
+def test_a_table_in_a_folder_above_is_pointed_to(tmp_path: Path) -> None:
+    below = write(tmp_path, "app = 'app:app'") / "src" / "shop"
+    below.mkdir(parents=True)
+    assert where_else(below) == f"{tmp_path / 'pyproject.toml'} has [tool.sgibench.gate]: run it in that folder"
+    assert where_else(Path("/")) == "or app = … in [tool.sgibench.gate] of pyproject.toml"
+
+
+def test_a_file_that_could_not_be_written_in_the_end_is_told_at_the_beginning(tmp_path: Path) -> None:
+    GateConfig(junit=str(tmp_path / "new" / "junit.xml"), history=str(tmp_path / "history.jsonl")).check_files()
+    (tmp_path / "file").touch()
+    for name in (".", "file/junit.xml"):
+        with pytest.raises(StoreError, match="cannot write"):
+            GateConfig(junit=str(tmp_path / name)).check_files()

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -31,11 +32,73 @@ def test_a_ref_and_the_working_tree_lie_under_paths_of_one_length_and_nothing_is
         assert (head.root / "new.py").is_file()
         assert not (head.root / "ignored.log").exists(), "the other side has no such file either"
         assert len(str(base.root)) == len(str(head.root))
-        assert worktrees(project) == [str(base.root)]
+        assert worktrees(project) == [str(base.root), str(head.root)], "both know their history"
         scratch = base.root.parent
     assert worktrees(project) == []
     assert not scratch.exists()
     assert git(project, "status", "--porcelain").split() == ["M", "app.py", "??", "new.py"], "as it was"
+
+
+def test_what_is_not_committed_comes_along_whatever_it_was_before(tmp_path: Path) -> None:
+    files = {"folder/inner/x.py": "", "folder/y.py": "", "file": "", "gone.py": "", "app.py": app()}
+    project = repository(tmp_path / "project", files)
+    shutil.rmtree(project / "folder")
+    (project / "folder").write_text("a file now")
+    for name in ("file", "gone.py"):
+        (project / name).unlink()
+    (project / "file").mkdir()
+    (project / "file" / "new.py").write_text("y = 1\n")
+    (project / "staged.py").write_text("z = 1\n")
+    git(project, "add", "staged.py")
+    (project / "app.py").unlink()
+    (project / "app.py").symlink_to("staged.py")
+    with trees(*find_sides("main", ".", project, []), []) as (base, head):
+        there = sorted(str(path.relative_to(head.root)) for path in head.root.rglob("*") if path.name != ".git")
+        assert there == ["app.py", "file", "file/new.py", "folder", "staged.py"]
+        assert (head.root / "folder").read_text() == "a file now"
+        assert (head.root / "app.py").is_symlink()
+        assert git(head.root, "rev-parse", "HEAD") == git(base.root, "rev-parse", "HEAD") == head.named.commit
+
+
+def test_what_git_ignores_is_left_out_and_named_unless_no_app_misses_it(project: Path) -> None:
+    (project / ".gitignore").write_text("*.log\n.env\nenv/\n__pycache__/\n_version.py\n")
+    for name in (".env", "env/pyvenv.cfg", "__pycache__/x.pyc", "_version.py", "bench-results/run/gate.json"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("x")
+    notes: list[str] = []
+    with trees(*find_sides("main", ".", project, notes), notes) as (_, head):
+        assert not (head.root / ".env").exists()
+        assert not (head.root / "bench-results").exists(), "what the gate wrote before is no part of the app"
+    assert notes == ["head: what git ignores is left out, as it is from a ref: .env, _version.py"]
+
+
+def test_results_of_earlier_gates_do_not_change_a_side_and_equal_sides_are_told(tmp_path: Path) -> None:
+    project = repository(tmp_path / "project", {"app.py": app()})
+    for name in ("bench-results/gate.json", "out/gate.json", "out/turns/e001.json"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    notes: list[str] = []
+    _, head = find_sides("main", ".", project, notes)
+    assert not head.changed
+    assert notes == [f"both sides are commit {head.commit[:7]}: they are the same"]
+
+
+def test_a_folder_that_git_ignores_is_taken_as_it_is(project: Path) -> None:
+    (project / ".gitignore").write_text("dist/\n")
+    (project / "dist").mkdir()
+    (project / "dist" / "app.py").write_text(app(work=7))
+    with trees(*find_sides("main", "./dist", project, []), []) as (_, head):
+        assert (head.root / "app.py").read_text() == app(work=7)
+
+
+def test_without_git_two_folders_are_compared_and_a_ref_says_what_is_missing(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with trees(*find_sides(".", ".", project, []), []) as found:
+        assert all((tree.root / "ignored.log").is_file() for tree in found)
+    with pytest.raises(UsageError, match=r"'main': no such folder, and git is not installed"):
+        find_side("base", "main", project, [])
 
 
 def test_what_is_known_of_a_side_is_its_commit_and_whether_it_was_changed(project: Path) -> None:
@@ -97,6 +160,7 @@ def test_a_folder_too_large_to_copy_is_used_in_place_and_that_is_told(
 @pytest.mark.parametrize(
     ("base", "message", "hint"),
     [
+        ("", "--base is empty", "name a folder"),
         ("mian", "no such folder, and no such git ref", "did you mean 'main'"),
         ("./nowhere", "no such folder", "a folder that is there"),
         ("app.py", "is a file", "name a folder"),
@@ -123,9 +187,24 @@ def test_a_shallow_clone_says_what_to_fetch(project: Path, tmp_path: Path) -> No
         check=True,
         capture_output=True,
     )
+    fetch = "git fetch --depth=1 origin"
+    for ref, advice in {
+        "origin/release": f"{fetch} release:refs/remotes/origin/release; in actions/checkout: fetch-depth: 0",
+        "topic/new": f"{fetch} topic/new:refs/remotes/origin/topic/new, and --base origin/topic/new",
+        "0123456789" * 4: f"{fetch} {'0123456789' * 4}",
+        "HEAD^": "git fetch --unshallow",
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            find_side("base", ref, tmp_path / "clone", [])
+        assert f"this clone is shallow: {advice}" in caught.value.hint
+
+
+def test_a_branch_that_only_the_remote_has_is_named(project: Path, tmp_path: Path) -> None:
+    git(project, "branch", "release")
+    git(tmp_path, "clone", "--quiet", str(project), str(tmp_path / "clone"))
     with pytest.raises(UsageError) as caught:
-        find_side("base", "origin/release", tmp_path / "clone", [])
-    assert "git fetch --depth=1 origin release:refs/remotes/origin/release" in caught.value.hint
+        find_side("base", "release", tmp_path / "clone", [])
+    assert caught.value.hint == "did you mean 'origin/release'?"
 
 
 def test_a_bare_repository_has_refs_but_no_working_tree(project: Path, tmp_path: Path) -> None:
@@ -178,6 +257,7 @@ def test_an_interpreter_named_by_a_path_is_the_sides_own_where_it_has_one(tmp_pa
     (tmp_path / "side" / ".venv" / "bin" / "python").symlink_to(bare_python)
     own = python_in(tree_of(tmp_path / "side"), ".venv/bin/python")
     assert own == str(tmp_path / "side" / ".venv" / "bin" / "python")
+    assert python_in(tree_of(tmp_path / "side"), ".venv") == own, "the folder of an environment will do"
     assert python_in(tree_of(tmp_path), str(bare_python)) == str(bare_python)
 
 
@@ -193,7 +273,7 @@ def build_pair(tmp_path: Path, base: str, head: str) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "app.py").write_text(text)
     with trees(*find_sides("old", "new", tmp_path, []), []) as found:
-        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", [])
+        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
 
 
 def test_a_side_that_runs_the_others_code_is_found_out(tmp_path: Path) -> None:
@@ -208,7 +288,7 @@ def test_a_side_that_runs_the_others_code_is_found_out(tmp_path: Path) -> None:
         trees(*find_sides("old", "new", tmp_path, []), []) as found,
         pytest.raises(UsageError, match=r"the base imports .*shop_logic.py, which is not its own copy"),
     ):
-        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", [])
+        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
 
 
 def test_a_base_that_cannot_be_imported_is_an_error_with_its_own_words(tmp_path: Path) -> None:
@@ -222,7 +302,7 @@ def test_a_setup_of_another_interface_is_refused(tmp_path: Path) -> None:
         trees(*find_sides(".", ".", tmp_path, []), []) as found,
         pytest.raises(UsageError, match="the app speaks ASGI, and gunicorn-sync does not"),
     ):
-        build(found, Building("app:app", setup="gunicorn-sync"), lambda name: tmp_path / f"{name}.log", [])
+        build(found, Building("app:app", setup="gunicorn-sync"), lambda name: tmp_path / f"{name}.log", print)
 
 
 def test_a_folder_in_no_repository_has_none(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sgibench.apps.catalogue import Interface
-from sgibench.runner.targets.interpreters import Interpreter, find_interface, interpreter
+from sgibench.runner.targets.interpreters import Interpreter, find_interface, imported, interpreter
 from sgibench.runner.targets.servers import KINDS
 
 
@@ -49,3 +49,8 @@ def test_the_interface_of_an_app_is_found_as_servers_find_it(interface: Interfac
     here = Path(__file__).parent
     assert find_interface(sys.executable, f"talking_app:{interface}", here) is interface
     assert find_interface(sys.executable, f"talking_app:make_{interface}()", here) is interface
+
+
+def test_an_app_may_import_what_is_named_like_a_module_beside_the_one_that_looks(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("import requests\nrequests.get\ndef app(environ, start_response): ...\n")
+    assert imported(sys.executable, "shop:app", tmp_path).interface is Interface.WSGI

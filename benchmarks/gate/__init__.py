@@ -1,0 +1,1 @@
+"""The proof of `bench gate`: epochs of real servers, decisions drawn from them, and other tools' rules on them."""

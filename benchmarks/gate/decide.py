@@ -1,0 +1,119 @@
+"""Draw decisions from the recorded pools, and count what they say.
+
+    python -m benchmarks.gate.decide [--decisions 300] [--equal 1000] [--replicates 30] [--seed 1] [--data FOLDER]
+
+Each pool gives so many decisions at each budget (`--equal`: where both sides are the same, once as recorded and once
+with a coin that swaps the sides of each epoch). Writes ``decisions.json`` into the data's folder, and prints a table.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sgibench.results.gate.verdicts import GateVerdict
+
+from .decisions import BUDGETS, RAN_OUT, Budget, Drawer, bootstrapped, share_of, summary
+from .plants import PILOT
+from .pools import DATA, Pool, Recorded, read_data
+
+DECISIONS = "decisions.json"
+FEWEST_EPOCHS = 8  # below that there is nothing to decide
+PER_REPLICATE = 20
+AGAIN = (GateVerdict.REGRESSED, GateVerdict.PASS, GateVerdict.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A cell of the table: decisions from one pool at one budget."""
+
+    pool: Pool
+    epochs: tuple[Recorded, ...]
+    budget: Budget
+    swap: bool
+    decisions: int
+    replicates: int
+    seed: int
+
+
+def carried_out(task: Task) -> dict[str, Any]:
+    """The cell's figures."""
+    name = f"{task.pool.name}/{task.budget.name}/{task.swap}"
+    rng = np.random.default_rng([task.seed, *name.encode()])
+    drawer = Drawer(task.epochs, task.swap)
+    cell = summary([drawer.decide(task.budget, rng) for _ in range(task.decisions)])
+    again = {}
+    if task.replicates and not task.swap:
+        again = bootstrapped(task.epochs, task.budget, AGAIN, task.replicates, PER_REPLICATE, rng)
+    return {
+        "pool": task.pool.name,
+        "budget": asdict(task.budget),
+        "swapped": task.swap,
+        "epochs": len(task.epochs),
+        "seed": task.seed,
+        **cell,
+        "bootstrap": again,
+    }
+
+
+def tasks_of(pools: dict[Pool, list[Recorded]], options: argparse.Namespace) -> list[Task]:
+    found = []
+    for pool, epochs in sorted(pools.items()):
+        if pool.plant == PILOT or len(epochs) < FEWEST_EPOCHS:
+            continue
+        lean = tuple(replace(each, turns={}) for each in epochs)
+        many = options.equal if pool.equal else options.decisions
+        for budget in BUDGETS:
+            found += [
+                Task(pool, lean, budget, swap, many, options.replicates, options.seed)
+                for swap in ((False, True) if pool.equal else (False,))
+            ]
+    return found
+
+
+def table(cells: Sequence[dict[str, Any]]) -> str:
+    """The cells as Markdown."""
+    lines = [
+        "| app | plant | neighbour | epochs | budget, threshold | decisions | regressed | pass | inconclusive | time |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for cell in cells:
+        app, plant, neighbour = cell["pool"].split("/")
+        shares = [share_of(cell, verdict).told for verdict in AGAIN]
+        out = cell["verdicts"].get(RAN_OUT, 0)
+        shares[2] += f" (+{out} out of epochs)" if out else ""
+        sides = ", swapped" if cell["swapped"] else ""
+        first = f"| {app} | {plant}{sides} | {neighbour} | {cell['epochs']} | {cell['budget']['name']} "
+        lines.append(f"{first}| {cell['decisions']} | {' | '.join(shares)} | {cell['median_s']:.0f} s |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.decide")
+    parser.add_argument("--decisions", type=int, default=300)
+    parser.add_argument("--equal", type=int, default=1000)
+    parser.add_argument("--replicates", type=int, default=30, help="pools drawn anew; 0: none")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=DATA)
+    options = parser.parse_args()
+    tasks = tasks_of(read_data(options.data).epochs, options)
+    if not tasks:
+        sys.exit(f"{options.data} holds no pool of {FEWEST_EPOCHS} epochs: record some (benchmarks.gate.record)")
+    cells = []
+    with ProcessPoolExecutor(options.workers) as workers:
+        for cell in workers.map(carried_out, tasks):
+            cells.append(cell)
+            print(f"{cell['pool']}, {cell['budget']['name']}: {cell['verdicts']}", file=sys.stderr, flush=True)
+    (options.data / DECISIONS).write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
+    print(table(cells))
+
+
+if __name__ == "__main__":
+    main()

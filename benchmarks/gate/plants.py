@@ -1,0 +1,55 @@
+"""What is planted in the head, by name, and how large a loop is.
+
+A slowdown is a number of loops of pure Python before each request: it takes as much more of a slow machine's time as
+the request itself does. How many are one percent of a request's CPU time is told from a pilot: a pool with so many
+loops that they show clearly. The time of loops grows in a straight line with their number.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sgibench.apps.planting import Plant
+from sgibench.results.gate.records import change
+from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.statistics import percent_estimate
+
+from .pools import NO_PLANT, Calibration, Recorded
+
+PILOT = "pilot"
+# Some 20 % of the CPU time of each app's request, as far as that is known beforehand.
+PILOT_LOOPS = {"fastapi": 450, "flask": 1100}
+PILOT_EPOCHS = 8
+CPU = {f"cpu-{percent}": float(percent) for percent in (1, 2, 3, 5, 10)}
+OTHERS: Mapping[str, Plant] = {
+    NO_PLANT: Plant(),
+    "await-2ms": Plant(await_ms=2.0),
+    "kept-10mib": Plant(kept_mib=10.0),
+    "leak-1kb": Plant(leak_bytes=1024),
+}
+PLANTS = (*OTHERS, *CPU, PILOT)
+
+
+def plant_of(app: str, name: str, calibration: Calibration | None) -> Plant:
+    """What is planted in an app. Raises ValueError for an unknown name, or a slowdown whose loops are not known."""
+    if name == PILOT:
+        return Plant(loops=PILOT_LOOPS[app])
+    if name in OTHERS:
+        return OTHERS[name]
+    if name not in CPU:
+        raise ValueError(f"there is no plant {name!r}; there are {', '.join(PLANTS)}")
+    if calibration is None:
+        raise ValueError(f"{app}: how large a loop is has to be found first, from the pool {app}/{PILOT}/quiet")
+    return Plant(loops=calibration.loops_for(CPU[name]))
+
+
+def calibrated(app: str, pilot: Sequence[Recorded]) -> Calibration:
+    """How large a loop is, as the pilot's epochs show it. Raises ValueError where they show nothing."""
+    changes = [
+        change(pair, metric)
+        for each in pilot
+        for (_, metric), pair in each.epoch.values.items()
+        if metric is GateMetric.CPU
+    ]
+    found = percent_estimate(changes)
+    if found.value <= 0:
+        raise ValueError(f"{app}: the pilot shows no slowdown ({found.value:+.1f} %)")
+    return Calibration(app, PILOT_LOOPS[app], found.value, found.low, found.high, len(changes))

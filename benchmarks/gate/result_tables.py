@@ -1,0 +1,220 @@
+"""The tables of RESULTS.md, from what was recorded, drawn and run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sgibench.results.gate.records import change
+from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.statistics import percent_estimate, plain_estimate
+from sgibench.results.gate.trust import NORMAL_SPREAD
+from sgibench.results.gate.verdicts import GateVerdict
+
+from .decisions import BUDGETS, RAN_OUT, share_of
+from .intervals import Share
+from .plants import CPU, PILOT
+from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded
+from .rivals import Way
+
+Cell = Mapping[str, Any]
+Cells = Sequence[Cell]
+SHOWN = {
+    GateMetric.THROUGHPUT: "throughput",
+    GateMetric.CPU: "CPU/request",
+    GateMetric.P50: "p50",
+    GateMetric.P90: "p90",
+}
+VERDICTS = (GateVerdict.REGRESSED, GateVerdict.PASS, GateVerdict.INCONCLUSIVE)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table; empty without rows."""
+    if not rows:
+        return ""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def changes_of(pool: Sequence[Recorded], metric: GateMetric) -> list[float]:
+    """The metric's change in each epoch that has one."""
+    return [change(pair, metric) for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
+
+
+def told(pool: Sequence[Recorded], metric: GateMetric) -> str:
+    """A metric's change over a pool, with its interval."""
+    changes = changes_of(pool, metric)
+    if not changes:
+        return "–"
+    found = percent_estimate(changes) if metric.in_percent else plain_estimate(changes)
+    interval = "" if found.low is None or found.high is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{found.value:+.2f}{interval}"
+
+
+def spread(pool: Sequence[Recorded], metric: GateMetric) -> str:
+    """The standard deviation of an epoch's change in percent, as its middle distance has it."""
+    changes = np.asarray(changes_of(pool, metric))
+    if not len(changes):
+        return "–"
+    return f"{100 * NORMAL_SPREAD * float(np.median(np.abs(changes - np.median(changes)))):.2f}"
+
+
+def pool_table(data: Data) -> str:
+    """Every pool: how large, what it showed, and how noisy it was."""
+    rows = []
+    for pool, epochs in sorted(data.epochs.items()):
+        noise = [each.epoch.noise.foreign_cores + each.epoch.noise.steal_cores for each in epochs]
+        rows.append([
+            pool.app, pool.plant, pool.neighbour, str(len(epochs)), str(len({each.run for each in epochs})),
+            *(told(epochs, metric) for metric in SHOWN), spread(epochs, GateMetric.CPU),
+            spread(epochs, GateMetric.P90), f"{np.median(noise):.2f}; {max(noise):.2f}",
+            f"{np.median([each.epoch.elapsed_s for each in epochs]):.1f} s",
+        ])  # fmt: skip
+    changes = [f"{name}, %" for name in SHOWN.values()]
+    spreads = ["spread of CPU, %", "of p90, %"]
+    return markdown(["app", "plant", "neighbour", "epochs", "runs", *changes, *spreads, "others", "an epoch"], rows)
+
+
+def plant_table(data: Data) -> str:
+    """What was meant to be planted, and what the pools showed."""
+    rows = []
+    for app, calibration in sorted(data.calibrations.items()):
+        ends = (calibration.low, calibration.high)
+        interval = "" if None in ends else f" [{calibration.low:.1f}, {calibration.high:.1f}]"
+        pilot = data.epochs.get(Pool(app, PILOT), [])
+        size = f"{calibration.percent:.1f}{interval}"
+        rows.append([app, f"{PILOT} ({calibration.epochs} epochs)", str(calibration.loops), "–", size,
+                     told(pilot, GateMetric.THROUGHPUT)])  # fmt: skip
+        for name, percent in CPU.items():
+            for neighbour in Neighbour:
+                epochs = data.epochs.get(Pool(app, name, neighbour), [])
+                if epochs:
+                    beside = "" if neighbour is Neighbour.QUIET else f" ({neighbour})"
+                    rows.append([app, name + beside, str(calibration.loops_for(percent)), f"{percent:g}",
+                                 told(epochs, GateMetric.CPU), told(epochs, GateMetric.THROUGHPUT)])  # fmt: skip
+    return markdown(["app", "plant", "loops", "meant, %", "CPU/request, %", "throughput (as time), %"], rows)
+
+
+def decision_table(cells: Cells) -> str:
+    """Every pool at every budget."""
+    rows = []
+    for cell in cells:
+        app, plant, neighbour = cell["pool"].split("/")
+        sides = ("swapped" if cell["swapped"] else "as recorded") if plant == NO_PLANT else ""
+        verdicts = []
+        for verdict in VERDICTS:
+            again = cell["bootstrap"].get(verdict.value)
+            anew = "" if again is None else f" {{{100 * again[0]:.0f}, {100 * again[1]:.0f}}}"
+            verdicts.append(share_of(cell, verdict).told + anew)
+        if out := cell["verdicts"].get(RAN_OUT, 0):
+            verdicts[-1] += f"; {out} ran out of epochs"
+        rows.append([app, plant, neighbour, sides, cell["budget"]["name"], str(cell["epochs"]), str(cell["decisions"]),
+                     *verdicts, f"{cell['median_s']:.0f} s"])  # fmt: skip
+    head = ["app", "plant", "neighbour", "sides", "budget, threshold", "epochs", "decisions", *VERDICTS, "time, middle"]
+    return markdown(head, rows)
+
+
+def named_table(cells: Cells) -> str:
+    """What was named as worse in the pools with a plant."""
+    rows = []
+    for cell in cells:
+        app, plant, neighbour = cell["pool"].split("/")
+        regressed = share_of(cell, GateVerdict.REGRESSED)
+        if plant == NO_PLANT or not regressed.count:
+            continue
+        named, first = (
+            ", ".join(f"{name} {100 * count / regressed.count:.0f} %" for name, count in cell[key].items())
+            for key in ("named", "named_first")
+        )
+        rows.append([app, plant, neighbour, cell["budget"]["name"], str(regressed.count), named, first])
+    return markdown(["app", "plant", "neighbour", "budget, threshold", "regressed", "named", "first"], rows)
+
+
+def rival_tables(rivals: Cells, decisions: Cells) -> str:
+    """A table for each way to cut: rules in lines, plants in columns."""
+    columns = [f"{NO_PLANT}/{neighbour}" for neighbour in Neighbour] + [f"{name}/quiet" for name in CPU]
+    columns += [f"cpu-5/{neighbour}" for neighbour in (Neighbour.STEADY, Neighbour.BURSTS)] + ["await-2ms/quiet"]
+    parts = []
+    for way in Way:
+        those = [cell for cell in rivals if cell["way"] == way]
+        if not those:
+            continue
+        rows = [
+            [rule, *(_sum(those, column, rule) for column in columns)]
+            for rule in dict.fromkeys(cell["rule"] for cell in those)
+        ]
+        rows += [
+            [f"`bench gate`, {budget.name}", *(_gate(decisions, column, budget.name) for column in columns)]
+            for budget in BUDGETS
+        ]
+        title = f"Called regressed, cut *{way}*:"
+        parts += [title, markdown(["rule", *(column.removesuffix("/quiet") for column in columns)], rows)]
+    return "\n\n".join(parts)
+
+
+def _sum(cells: Cells, column: str, rule: str) -> str:
+    found = [cell for cell in cells if cell["pool"].partition("/")[2] == column and cell["rule"] == rule]
+    return Share(sum(cell["regressed"] for cell in found), sum(cell["decisions"] for cell in found)).told
+
+
+def _gate(decisions: Cells, column: str, budget: str) -> str:
+    found = [
+        share_of(cell, GateVerdict.REGRESSED)
+        for cell in decisions
+        if cell["pool"].partition("/")[2] == column and cell["budget"]["name"] == budget and not cell["swapped"]
+    ]
+    return Share(sum(each.count for each in found), sum(each.of for each in found)).told
+
+
+def asked_for(decisions: Cells, fresh: Cells) -> str:
+    """What the gate promises, beside what was seen: as recorded, of the worse of both apps."""
+    rows = []
+    for what, columns, budget, verdict, limit in PROMISES:
+        found = [
+            (cell["pool"].partition("/")[0], share_of(cell, verdict))
+            for cell in decisions
+            if cell["pool"].partition("/")[2] in columns and cell["budget"]["name"] in budget and not cell["swapped"]
+        ]
+        for app in APPS:
+            of_app = [share for name, share in found if name == app]
+            if of_app:
+                total = Share(sum(each.count for each in of_app), sum(each.of for each in of_app))
+                most = limit < 0.5
+                bound = f"{'at most' if most else 'at least'} {100 * limit:g} %"
+                holds = total.value <= limit if most else total.value >= limit
+                rows.append([what, app, bound, total.told, _holds(holds)])
+    equal = [run for run in fresh if run["plant"] == NO_PLANT]
+    for verdict, limit in ((GateVerdict.REGRESSED, 0.01), (GateVerdict.INCONCLUSIVE, 0.05)):
+        if equal:
+            share = Share(sum(run["verdict"] == verdict.value for run in equal), len(equal))
+            what = f"fresh runs of equal versions: {verdict.value}"
+            rows.append([what, "both", f"at most {100 * limit:g} %", share.told, _holds(share.value <= limit)])
+    return markdown(["", "app", "asked for", "seen", ""], rows)
+
+
+def _holds(does: bool) -> str:
+    return "holds" if does else "**does not hold**"
+
+
+_ALL = tuple(budget.name for budget in BUDGETS)
+_SHORT, _USUAL, _LONG = _ALL
+_NOISY = (Neighbour.STEADY, Neighbour.BURSTS)
+Promise = tuple[str, tuple[str, ...], tuple[str, ...], GateVerdict, float]
+PROMISES: tuple[Promise, ...] = (
+    ("equal, quiet: regressed", (f"{NO_PLANT}/quiet",), _ALL, GateVerdict.REGRESSED, 0.01),
+    ("equal, quiet, 3 min: inconclusive", (f"{NO_PLANT}/quiet",), (_USUAL,), GateVerdict.INCONCLUSIVE, 0.05),
+    ("2 % planted, 90 s: regressed", ("cpu-2/quiet",), (_SHORT,), GateVerdict.REGRESSED, 0.95),
+    ("1 % planted, 5 min: regressed", ("cpu-1/quiet",), (_LONG,), GateVerdict.REGRESSED, 0.80),
+    *(
+        (f"equal, {beside}: regressed", (f"{NO_PLANT}/{beside}",), _ALL, GateVerdict.REGRESSED, 0.01)
+        for beside in _NOISY
+    ),
+    *(
+        (f"5 % planted, {beside}, 3 min: regressed", (f"cpu-5/{beside}",), (_USUAL,), GateVerdict.REGRESSED, 0.95)
+        for beside in _NOISY
+    ),
+    *(
+        (f"{name}, 3 min: regressed", (f"{name}/quiet",), (_USUAL,), GateVerdict.REGRESSED, 0.95)
+        for name in ("await-2ms", "kept-10mib", "leak-1kb")
+    ),
+)
