@@ -35,6 +35,9 @@ OPEN_HELD_S = 0.05  # so long may all requests stall before one is dropped
 OPEN_CONNECTIONS = (8, 256)
 DRAIN_S = 0.2  # so long may the last answers of a turn take, also from a head that is many times slower
 REHEARSAL_S = 0.4
+# A scenario's deadline is for runs of minutes. One launch of many is not to wait so long for what will not come.
+TIMEOUT_S = 2.0
+TIMEOUT_PER_SERVICE_TIME = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +97,35 @@ def connections_for(scenario: Scenario, setup: Setup, wanted: int | None) -> int
     return max(min(slots, THREADS_PER_WORKER * setup.workers), 2)
 
 
-def closed_piece(scenario: Scenario, connections: int, seconds: float = REHEARSAL_S, turn_s: float = 0.0) -> Piece:
-    """Throughput and CPU: a closed loop. Without a turn's length it follows from each target's own time."""
-    load = Load(concurrency=[connections], timeout_s=scenario.load.timeout_s)
+def closed_piece(
+    scenario: Scenario, connections: int, seconds: float = REHEARSAL_S, turn_s: float = 0.0, timeout_s: float = 0.0
+) -> Piece:
+    """Throughput and CPU: a closed loop. Without a turn's length it follows from each target's own time, and without a
+    deadline it is the scenario's."""
+    load = Load(concurrency=[connections], timeout_s=timeout_s or scenario.load.timeout_s)
     changed: dict[str, object] = {"load": load}
     if turn_s:
         changed["turn_ms"] = turn_s * 1000
     return Piece(scenario.model_copy(update=changed), Level(connections), seconds)
 
 
-def open_piece(scenario: Scenario, connections: int, rate_rps: float, seconds: float, window_s: float) -> Piece:
+def open_piece(
+    scenario: Scenario, connections: int, rate_rps: float, seconds: float, window_s: float, timeout_s: float
+) -> Piece:
     """Response times: an open loop at a fixed rate, in windows."""
-    load = Load(rate_rps=[rate_rps], connections=[connections], timeout_s=scenario.load.timeout_s)
+    load = Load(rate_rps=[rate_rps], connections=[connections], timeout_s=timeout_s)
     changed = {"load": load, "turn_ms": window_s * 1000}
     return Piece(scenario.model_copy(update=changed), Level(connections, rate_rps), seconds)
 
 
-def pieces_for(scenario: Scenario, connections: int, found: Pressed, share: float = 1.0) -> tuple[Piece, Piece]:
-    """The two pieces of each launch, for sides like these; `share` of the usual time, as far as that can be."""
+def pieces_for(
+    scenario: Scenario, connections: int, found: Pressed, share: float = 1.0, slots: int | None = None
+) -> tuple[Piece, Piece]:
+    """The two pieces of each launch, for sides like these; `share` of the usual time, as far as that can be.
+
+    No more connections are held than there are `slots`: one without a thread is not served, and waits for its deadline.
+    """
+    timeout_s = min(scenario.load.timeout_s, max(TIMEOUT_S, TIMEOUT_PER_SERVICE_TIME * found.service_s))
     drained = max(round(DRAIN_S * found.slower_rps), 2)
     connections = min(connections, drained)
     pass_s = connections / found.slower_rps
@@ -119,12 +133,12 @@ def pieces_for(scenario: Scenario, connections: int, found: Pressed, share: floa
     closed_s = max(CLOSED_S * share, ROUNDS_MIN * turn_s)
     rate_rps = float(f"{LOAD_SHARE * found.base_rps:.2g}")
     fewest, most = OPEN_CONNECTIONS
-    held = round(min(max(rate_rps * OPEN_HELD_S, fewest), most, max(drained, fewest)))
+    held = round(min(max(rate_rps * OPEN_HELD_S, fewest), most, max(drained, fewest), max(slots or most, 2)))
     window_s = min(max(WINDOW_S, WINDOW_REQUESTS / rate_rps, TURN_PER_SERVICE_TIME * found.service_s), TURN_LIMIT_S)
     open_s = max(min(max(OPEN_S * share, OPEN_REQUESTS / rate_rps), OPEN_LIMIT_S), 2 * window_s)
     return (
-        closed_piece(scenario, connections, closed_s, turn_s),
-        open_piece(scenario, held, rate_rps, open_s, window_s),
+        closed_piece(scenario, connections, closed_s, turn_s, timeout_s),
+        open_piece(scenario, held, rate_rps, open_s, window_s, timeout_s),
     )
 
 

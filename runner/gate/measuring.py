@@ -16,7 +16,7 @@ from ...results.gate.trust import DELAYS, ERROR_EPOCHS, ERROR_SHARE_LIMIT
 from ...results.gate.values import epoch_of
 from ...results.gate.verdicts import GateResult, GateVerdict
 from ...results.problems import Problem, ProblemCode, Severity
-from ...results.records import Trial
+from ...results.records import ScenarioKind, Trial
 from ..instruments import Instruments, LiveT
 from ..measure import Interrupted, interruptible
 from ..pieces import Piece
@@ -175,7 +175,8 @@ class GateMeasurement(Generic[LiveT]):
         pieces: list[Piece] = []
         for scenario in self._compared.scenarios:
             found = self._pressed(seen.turns.trials, scenario.name)
-            pieces += pieces_for(scenario, connections[scenario.name], found, self._compared.share)
+            slots = setup.slots if scenario.kind is ScenarioKind.HTTP else None
+            pieces += pieces_for(scenario, connections[scenario.name], found, self._compared.share, slots)
         pressed_s = sum(turn.elapsed_s for trial in seen.turns.trials for turn in trial.turns)
         return pieces, max(seen.elapsed_s - pressed_s, 0.0)
 
@@ -188,11 +189,12 @@ class GateMeasurement(Generic[LiveT]):
 
     def _launch(self, pieces: Sequence[Piece]) -> Seen | None:
         """One launch that worked: another try is given where one did not. None where a side failed for good."""
-        unusable = 0
+        unusable, failed = 0, list[GateFailure]()
         while True:
             seen = self._launches.once(self._number, pieces)
             self._number += 1
             if seen.failures:
+                failed += seen.failures
                 if self._failed_for_good(seen.failures):
                     return None
             elif seen.unusable:
@@ -200,7 +202,7 @@ class GateMeasurement(Generic[LiveT]):
                 if unusable == UNUSABLE_MAX:
                     raise LoadError(seen.unusable)
             else:
-                self._worked_at_last()
+                self._worked_at_last(failed)
                 return seen
 
     def _failed_for_good(self, failures: Sequence[GateFailure]) -> bool:
@@ -211,12 +213,13 @@ class GateMeasurement(Generic[LiveT]):
                 self._fail(failure)
         return bool(self._run.failures)
 
-    def _worked_at_last(self) -> None:
-        """What failed just now and works again has not failed for good; it is told."""
-        for side in sorted(self._failed):
-            message = f"it failed in a launch before launch {self._number - 1}, and worked when it was tried again"
-            self._problem(ProblemCode.NOT_STARTED, message, side, Severity.WARNING)
-        self._failed.clear()
+    def _worked_at_last(self, failed: Sequence[GateFailure]) -> None:
+        """What failed just now and works when it is tried again is told, and forgiven; but not that it died."""
+        for failure in failed:
+            message = f"launch {failure.epoch} failed, and the next one worked: {failure.message}"
+            self._problem(ProblemCode.NOT_STARTED, message, failure.side, Severity.WARNING)
+            if failure.kind is not FailureKind.DIED:
+                self._failed[failure.side] -= 1
 
     def _keep(self, seen: Seen) -> GateEpoch:
         epoch = epoch_of(

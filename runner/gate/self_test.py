@@ -5,8 +5,8 @@ be called regressed.
 
 How many loops that is follows from what a request took in the first part, and from what a loop took beside it: priced
 after each launch, when both sides are gone, against what a request took in that launch; of all launches the median. A
-loop in a server, beside others and with cold caches, costs more or less than one that runs again and again: two tries
-on a busy machine made 9.6 % and 14.5 %. What counts is what the gate then measures, and that is shown.
+loop in a server, beside others and with cold caches, costs more or less than one that runs again and again: four tries
+on a busy machine made 9.6 to 14.5 %. What counts is what the gate then measures, and that is shown.
 """
 
 import statistics

@@ -35,7 +35,7 @@ def test_two_equal_versions_pass_at_the_first_look_and_not_before() -> None:
         (GateMetric.THROUGHPUT, 2.0),
         (GateMetric.CPU, 2.0),
         (GateMetric.P50, 4.0),
-        (GateMetric.P90, 8.0),
+        (GateMetric.P90, 10.0),
         (GateMetric.MEMORY_IDLE, 20.0),
         (GateMetric.MEMORY_PEAK, 15.0),
         (GateMetric.LEAK, 1024.0),
