@@ -28,6 +28,7 @@ ADVICE: Mapping[ProblemCode, str] = {
     ProblemCode.BACKLOG: "Offer a rate that it keeps up with, or give its background work more threads.",
     ProblemCode.UNCHECKED: "Let the app use the DATABASE_URL and UPSTREAM_URL of the run: those are looked at.",
     ProblemCode.UNEQUAL: "Give both sides the same interpreter and packages, or read the change as that of both.",
+    ProblemCode.SIDES: "See whether what was compared is what you meant, and whether the app misses something.",
     ProblemCode.SLOW_CLIENTS: "Look for a timeout of the server: where it is short, slow clients hold little for long.",
     ProblemCode.LOAD_LOST: "Run it again; if the load side fails again, report it with the run's folder.",
     ProblemCode.REJECTED_MESSAGES: "Find out which program on this machine sends to ports that are not its own.",

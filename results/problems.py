@@ -28,6 +28,7 @@ class ProblemCode(StrEnum):
     BACKLOG = "backlog"
     UNCHECKED = "unchecked"
     UNEQUAL = "unequal"
+    SIDES = "sides"
     LOAD_LOST = "load-lost"
     REJECTED_MESSAGES = "rejected-messages"
     UNCALIBRATED = "uncalibrated"

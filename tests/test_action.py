@@ -147,6 +147,32 @@ def test_the_base_is_fetched_where_it_is_not_there(
     assert git(clone, "rev-parse", f"{found}^{{commit}}") == expected
 
 
+def test_a_pull_request_is_compared_with_the_base_that_it_was_merged_into(clone: Path, tmp_path: Path) -> None:
+    """The branch goes on meanwhile: that is no change of the pull request's."""
+    origin, merged = tmp_path / "origin", tmp_path / "merged"
+    git(origin, "checkout", "--quiet", "-b", "merge", "main")
+    then = git(origin, "rev-parse", "main")
+    git(origin, "merge", "--quiet", "--strategy=ours", "--message", "parent a\n\nparent b", "topic")
+    git(origin, "checkout", "--quiet", "main")
+    git(origin, "commit", "--quiet", "--allow-empty", "--message", "of others")
+    git(tmp_path, "clone", "--quiet", "--depth=1", "--branch=merge", f"file://{origin}", "merged")
+    pull = {"BASE": "", "DEPTH": "1", "GITHUB_BASE_REF": "main", "GITHUB_SHA": git(merged, "rev-parse", "HEAD")}
+    ended = carried_out("base", merged, tmp_path, **pull)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert outputs(tmp_path) == {"base": "HEAD^1"}
+    assert git(merged, "rev-parse", "HEAD^1") == then
+    # Of another checkout, whose merges are the branch's own, the first parent is no base.
+    (tmp_path / "output").unlink()
+    assert carried_out("base", merged, tmp_path, **{**pull, "GITHUB_SHA": then}).returncode == 0
+    assert outputs(tmp_path) == {"base": "origin/main"}
+
+
+def test_a_branch_whose_name_begins_like_head_is_a_branch(clone: Path, tmp_path: Path) -> None:
+    git(tmp_path / "origin", "branch", "HEADER", "main")
+    assert carried_out("base", clone, tmp_path, BASE="HEADER", DEPTH="1").returncode == 0
+    assert outputs(tmp_path) == {"base": "origin/HEADER"}
+
+
 def test_a_commit_and_a_folder_are_bases_too(clone: Path, tmp_path: Path) -> None:
     commit = git(tmp_path / "origin", "rev-parse", "v1")
     (clone / "old").mkdir()
@@ -263,13 +289,13 @@ def test_sgibench_is_installed_once_in_a_job(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def comment(tmp_path: Path, text: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def comment(tmp_path: Path, text: str, verdict: str = "pass", **environment: str) -> subprocess.CompletedProcess[str]:
     script(tmp_path / "bin" / "gh", GH)
     (tmp_path / "comments").mkdir(exist_ok=True)
     (tmp_path / "comment.md").write_text(f"<!-- sgibench-gate -->\n{text}\n", encoding="utf-8")
     return carried_out(
         "comment", tmp_path, tmp_path, FOLDER=str(tmp_path), NUMBER="5", GH_TOKEN="t", GITHUB_REPOSITORY="a/b",
-        COMMENTS=str(tmp_path / "comments"), **environment,
+        COMMENTS=str(tmp_path / "comments"), VERDICT=verdict, **environment,
     )  # fmt: skip
 
 
@@ -291,3 +317,21 @@ def test_a_comment_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     ended = comment(tmp_path, "text", GH_FAILS="1")
     assert ended.returncode == 0
     assert ended.stdout.startswith("::warning title=bench gate::the comment could not be written")
+
+
+@pytest.mark.parametrize("verdict", ["error", ""])
+def test_without_a_verdict_the_comment_says_so_and_no_pass_of_an_earlier_push_stands_there(
+    tmp_path: Path, verdict: str
+) -> None:
+    comment(tmp_path, "### ✓ PASS", ID="flask")
+    assert comment(tmp_path, "### ✓ PASS", verdict, ID="flask", CODE="2", GITHUB_RUN_ID="7").returncode == 0
+    (found,) = (tmp_path / "comments").iterdir()
+    lines = found.read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["<!-- sgibench-gate: flask -->", "### ✕ NO VERDICT: the gate did not work, exit code 2."]
+    assert lines[-1].endswith("https://github.com/a/b/actions/runs/7")
+
+
+def test_a_step_that_failed_does_not_keep_the_comment_from_being_written_nor_outputs_from_saying_so() -> None:
+    assert "!cancelled()" in STEPS["comment"]["if"]
+    assert "|| 'error'" in ACTION["outputs"]["verdict"]["value"]
+    assert "|| '2'" in ACTION["outputs"]["exit-code"]["value"]

@@ -178,8 +178,13 @@ def summary(decisions: Sequence[Decision]) -> dict[str, Any]:
 
 
 def share_of(cell: Mapping[str, Any], verdict: GateVerdict) -> Share:
-    """How many of a summary's decisions have that verdict."""
-    return Share(int(cell["verdicts"].get(verdict.value, 0)), int(cell["decisions"]))
+    """How many of a summary's decisions have that verdict; those that ran out of epochs have none, and do not count."""
+    return Share(int(cell["verdicts"].get(verdict.value, 0)), int(cell["decisions"]) - ran_out(cell))
+
+
+def ran_out(cell: Mapping[str, Any]) -> int:
+    """How many of a summary's decisions ran out of epochs."""
+    return int(cell["verdicts"].get(RAN_OUT, 0))
 
 
 def bootstrapped(
@@ -193,13 +198,15 @@ def bootstrapped(
     """Between which shares each verdict lies in 95 % of pools that are drawn anew, with repetition, from this one.
 
     That is how much the answer hangs on which epochs happened to be recorded. Here an epoch may be twice in a decision,
-    and of each pool there are only `each` decisions: both make it wider than need be.
+    and of each pool there are only `each` decisions: both make it wider than need be. What ran out of epochs does not
+    count; where nothing else is left, there is no entry.
     """
     found: dict[str, list[float]] = {verdict.value: [] for verdict in verdicts}
     for _ in range(replicates):
         again = [pool[int(at)] for at in rng.integers(len(pool), size=len(pool))]
         drawer = Drawer(again, gap_s=between_s(pool))
         said = Counter(drawer.decide(budget, rng).verdict for _ in range(each))
-        for verdict, shares in found.items():
-            shares.append(said[verdict] / each)
-    return {verdict: middle_95(shares) for verdict, shares in found.items()}
+        if counted := each - said[RAN_OUT]:
+            for verdict, shares in found.items():
+                shares.append(said[verdict] / counted)
+    return {verdict: middle_95(shares) for verdict, shares in found.items() if shares}

@@ -8,6 +8,7 @@ median distance, so that one wild epoch is not all of it), and how long an epoch
 """
 
 import argparse
+import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,11 +20,12 @@ from rich.console import Console
 from sgibench.apps.planting import Plant
 from sgibench.results.gate.records import GateEpoch, change
 from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.store import GateStore
 from sgibench.results.gate.trust import NORMAL_SPREAD
 from sgibench.runner.gate import asked
 from sgibench.runner.gate.carrying_out import Gate, carry_out
 
-from .chunk import EPOCH_S, SPARE_S, GateStore, sides_config, until
+from .chunk import EPOCH_S, SPARE_S, sides_config, until
 from .pools import APPS
 
 # What `runner/gate/asked.py` says, and what else it could say.
@@ -40,7 +42,9 @@ SHOWN = (GateMetric.THROUGHPUT, GateMetric.CPU, GateMetric.P50, GateMetric.P90)
 
 def pressed(app: str, way: Mapping[str, float], epochs: int, seed: int) -> Sequence[GateEpoch]:
     """The epochs of one run."""
-    with tempfile.TemporaryDirectory(prefix="sgibench-") as name, mock.patch.multiple(asked, **way):
+    with tempfile.TemporaryDirectory(prefix="sgibench-") as name, contextlib.ExitStack() as stack:
+        for constant, value in way.items():
+            stack.enter_context(mock.patch.object(asked, constant, value))
         folder = Path(name)
         config = sides_config(folder / "sides", app, Plant(), budget=f"{SPARE_S + epochs * EPOCH_S}s")
         gate = Gate.of(config, folder, seed)

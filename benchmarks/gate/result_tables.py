@@ -11,7 +11,7 @@ from sgibench.results.gate.statistics import percent_estimate, plain_estimate
 from sgibench.results.gate.trust import NORMAL_SPREAD
 from sgibench.results.gate.verdicts import GateVerdict
 
-from .decisions import BUDGETS, RAN_OUT, share_of
+from .decisions import BUDGETS, ran_out, share_of
 from .intervals import Share
 from .plants import CPU, PILOT
 from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded
@@ -106,8 +106,7 @@ def decision_table(cells: Cells) -> str:
             again = cell["bootstrap"].get(verdict.value)
             anew = "" if again is None else f" {{{100 * again[0]:.0f}, {100 * again[1]:.0f}}}"
             verdicts.append(share_of(cell, verdict).told + anew)
-        if out := cell["verdicts"].get(RAN_OUT, 0):
-            verdicts[-1] += f"; {out} ran out of epochs"
+        verdicts[-1] += _ran_out(ran_out(cell))
         rows.append([app, plant, neighbour, sides, cell["budget"]["name"], str(cell["epochs"]), str(cell["decisions"]),
                      *verdicts, f"{cell['median_s']:.0f} s"])  # fmt: skip
     head = ["app", "plant", "neighbour", "sides", "budget, threshold", "epochs", "decisions", *VERDICTS, "time, middle"]
@@ -159,62 +158,79 @@ def _sum(cells: Cells, column: str, rule: str) -> str:
 
 def _gate(decisions: Cells, column: str, budget: str) -> str:
     found = [
-        share_of(cell, GateVerdict.REGRESSED)
+        cell
         for cell in decisions
         if cell["pool"].partition("/")[2] == column and cell["budget"]["name"] == budget and not cell["swapped"]
     ]
-    return Share(sum(each.count for each in found), sum(each.of for each in found)).told
+    return _together(found, GateVerdict.REGRESSED)[1]
+
+
+def _together(cells: Cells, verdict: GateVerdict) -> tuple[Share, str]:
+    """The share of several cells' decisions, and how it is shown."""
+    shares = [share_of(cell, verdict) for cell in cells]
+    share = Share(sum(each.count for each in shares), sum(each.of for each in shares))
+    return share, share.told + _ran_out(sum(ran_out(cell) for cell in cells))
 
 
 def asked_for(decisions: Cells, fresh: Cells) -> str:
-    """What the gate promises, beside what was seen: as recorded, of the worse of both apps."""
+    """What the gate promises, beside what was seen, as recorded, of each app."""
     rows = []
     for what, columns, budget, verdict, limit in PROMISES:
         found = [
-            (cell["pool"].partition("/")[0], share_of(cell, verdict))
+            cell
             for cell in decisions
             if cell["pool"].partition("/")[2] in columns and cell["budget"]["name"] in budget and not cell["swapped"]
         ]
         for app in APPS:
-            of_app = [share for name, share in found if name == app]
+            of_app = [cell for cell in found if cell["pool"].partition("/")[0] == app]
             if of_app:
-                total = Share(sum(each.count for each in of_app), sum(each.of for each in of_app))
-                most = limit < 0.5
-                bound = f"{'at most' if most else 'at least'} {100 * limit:g} %"
-                holds = total.value <= limit if most else total.value >= limit
-                rows.append([what, app, bound, total.told, _holds(holds)])
+                share, seen = _together(of_app, verdict)
+                rows.append([what, app, _bound(limit), seen, _holds(share, limit)])
     equal = [run for run in fresh if run["plant"] == NO_PLANT]
     for verdict, limit in ((GateVerdict.REGRESSED, 0.01), (GateVerdict.INCONCLUSIVE, 0.05)):
         if equal:
             share = Share(sum(run["verdict"] == verdict.value for run in equal), len(equal))
             what = f"fresh runs of equal versions: {verdict.value}"
-            rows.append([what, "both", f"at most {100 * limit:g} %", share.told, _holds(share.value <= limit)])
+            rows.append([what, "both", _bound(limit), share.told, _holds(share, limit)])
     return markdown(["", "app", "asked for", "seen", ""], rows)
 
 
-def _holds(does: bool) -> str:
-    return "holds" if does else "**does not hold**"
+def _ran_out(count: int) -> str:
+    """Decisions that had time left, and no more epochs: they are in no share."""
+    return f" +{count} ran out" if count else ""
 
 
+def _bound(limit: float) -> str:
+    return f"{'at most' if limit < MOSTLY else 'at least'} {100 * limit:g} %"
+
+
+def _holds(seen: Share, limit: float) -> str:
+    if not seen.of:
+        return "not judged"
+    return "holds" if (seen.value <= limit if limit < MOSTLY else seen.value >= limit) else "**does not hold**"
+
+
+MOSTLY = 0.5  # a promise below it is of what is to be rare
 _ALL = tuple(budget.name for budget in BUDGETS)
 _SHORT, _USUAL, _LONG = _ALL
 _NOISY = (Neighbour.STEADY, Neighbour.BURSTS)
 Promise = tuple[str, tuple[str, ...], tuple[str, ...], GateVerdict, float]
+# Each at the budgets that its pools can fill.
 PROMISES: tuple[Promise, ...] = (
     ("equal, quiet: regressed", (f"{NO_PLANT}/quiet",), _ALL, GateVerdict.REGRESSED, 0.01),
     ("equal, quiet, 3 min: inconclusive", (f"{NO_PLANT}/quiet",), (_USUAL,), GateVerdict.INCONCLUSIVE, 0.05),
     ("2 % planted, 90 s: regressed", ("cpu-2/quiet",), (_SHORT,), GateVerdict.REGRESSED, 0.95),
     ("1 % planted, 5 min: regressed", ("cpu-1/quiet",), (_LONG,), GateVerdict.REGRESSED, 0.80),
     *(
-        (f"equal, {beside}: regressed", (f"{NO_PLANT}/{beside}",), _ALL, GateVerdict.REGRESSED, 0.01)
+        (f"equal, {beside}, 90 s: regressed", (f"{NO_PLANT}/{beside}",), (_SHORT,), GateVerdict.REGRESSED, 0.01)
         for beside in _NOISY
     ),
     *(
-        (f"5 % planted, {beside}, 3 min: regressed", (f"cpu-5/{beside}",), (_USUAL,), GateVerdict.REGRESSED, 0.95)
+        (f"5 % planted, {beside}, 90 s: regressed", (f"cpu-5/{beside}",), (_SHORT,), GateVerdict.REGRESSED, 0.95)
         for beside in _NOISY
     ),
     *(
-        (f"{name}, 3 min: regressed", (f"{name}/quiet",), (_USUAL,), GateVerdict.REGRESSED, 0.95)
+        (f"{name}, 90 s: regressed", (f"{name}/quiet",), (_SHORT,), GateVerdict.REGRESSED, 0.95)
         for name in ("await-2ms", "kept-10mib", "leak-1kb")
     ),
 )

@@ -70,6 +70,7 @@ def page(data: Data, decisions: Cells, rivals: Cells, fresh: Cells) -> str:
     parts = [
         INTRO,
         "## What was asked for",
+        ASKED,
         asked_for(decisions, fresh) or missing,
         "## What was recorded",
         machine(data),
@@ -102,6 +103,11 @@ INTRO = """
 Written by `python -m benchmarks.gate.results` from `benchmarks/data/gate/`; [README.md](../README.md) has the commands
 that record it, and says how decisions are drawn. Brackets are 95 % intervals.
 """
+ASKED = """
+Each promise is judged at the budgets that its pools can fill: beside neighbours, and with plants other than CPU time,
+at 90 s. Of such pools of 13 to 16 epochs nearly all are in each draw: the share of many draws is little more than the
+answer to one question.
+"""
 POOLS = """
 A pool is all epochs with one app, one plant and one neighbour; they were recorded in turn, a few at a time. Changes are
 those of the head, positive is worse; *spread* is the standard deviation of an epoch's change (robust). *Others* is what
@@ -119,6 +125,11 @@ alone; the draws as recorded check the assumption as well.
 Decisions from one pool share epochs. The first brackets (Clopper and Pearson) are of the drawing: they tell what this
 pool would give if it were drawn from for ever, and nothing of another hour. The braces {} are from pools drawn anew
 from the recorded epochs, with repetition: how much hangs on which epochs were met. The fresh runs share nothing.
+
+A decision that is still open when the pool has no more epochs, though there is time, *ran out*: it counts in no share,
+and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has (90 s: some 13):
+the draws are then nearly the same set of epochs each time, in another order, and all of them are right or wrong
+together. That is so beside neighbours, and with plants that are no CPU time; there the pools drawn anew tell more.
 """
 CURVE = "Brackets in the chart are those from pools drawn anew."
 NAMED = "Of the decisions that said *regressed*: which metrics were named, and which stood first."

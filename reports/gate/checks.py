@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from ...results.gate.judge import USUAL_NOISE_CORES
 from ...results.gate.records import SIDES, GateRun
 from ...results.gate.settings import GateMetric
-from ...results.gate.trust import LIMITED_SHARE_MAX, usual_noise_cores
+from ...results.gate.trust import LIMITED_SHARE_MAX, USUAL_NOISE_CORES, usual_noise_cores
 from ...results.gate.verdicts import GateResult
 from ...results.ledger import Ledger
 from ...results.problems import Problem, ProblemCode, Severity
@@ -18,6 +17,7 @@ from .words import change_of, counting, failure_words, sentence
 LOAD_SIDE = frozenset(
     {ProblemCode.GENERATOR_LIMITED, ProblemCode.LOAD_LOST, ProblemCode.SHARED_CORE, ProblemCode.UNCALIBRATED}
 )
+ABOUT_SIDES = frozenset({ProblemCode.UNEQUAL, ProblemCode.SIDES})
 NONE = "none"
 SPREAD_OF = (GateMetric.CPU, GateMetric.THROUGHPUT)
 
@@ -168,12 +168,13 @@ def ledgers_of_side(run: GateRun, side: str) -> Iterator[Ledger]:
 
 
 def _sides(run: GateRun, result: GateResult) -> Check:
-    told = [each.message for each, _ in problems_of(run, result) if each.code is ProblemCode.UNEQUAL]
+    about = [each for each, _ in problems_of(run, result) if each.code in ABOUT_SIDES]
+    told = [sentence(plain(each.message)) for each in about]
     found = differences(run)
+    if found and not any(each.code is ProblemCode.UNEQUAL for each in about):
+        told.insert(0, f"Beside the code differ: {_list(found)}. A change may be theirs.")
     if told:
-        return Check("Sides", State.WARNING, " ".join(sentence(plain(message)) for message in told[:3]))
-    if found:
-        return Check("Sides", State.WARNING, f"Beside the code differ: {_list(found)}. A change may be theirs.")
+        return Check("Sides", State.WARNING, " ".join(told[:3]))
     known = "interpreter" + (" and versions" if run.base.versions or run.head.versions else "")
     return Check("Sides", State.FINE, f"Nothing is known to differ but the code: the same {known}.")
 

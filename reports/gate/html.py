@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +43,12 @@ GATE_ADVICE = {code: text for code, text in ADVICE.items() if code is not Proble
 NO_ROOM = "Not drawn: more charts would make this page too large to be sent round. Its figures are below."
 
 
-def render_gate_html(run: GateRun, result: GateResult) -> str:
-    """The whole page."""
-    return page_environment(TEMPLATES).get_template("gate.html.j2").render(_context(run, result))
+def render_gate_html(run: GateRun, result: GateResult, folder: str = "") -> str:
+    """The whole page. `folder` is where the run is stored, as it is to be named; else where it is stored by itself."""
+    return page_environment(TEMPLATES).get_template("gate.html.j2").render(_context(run, result, folder))
 
 
-def _context(run: GateRun, result: GateResult) -> dict[str, Any]:
+def _context(run: GateRun, result: GateResult, folder: str) -> dict[str, Any]:
     gating, reported = split(result.metrics)
     figures = _figures([*gating, *reported], run, result)
     rows = sum(len({each.scenario for each in result.metrics}) for _ in run.epochs)
@@ -92,18 +91,9 @@ def _context(run: GateRun, result: GateResult) -> dict[str, Any]:
         "memory_floor": exact(run.settings.memory_floor_mib),
         "leak_limit": exact(run.settings.leak_limit_bytes),
         "command": command_line(run.command, run.seed),
-        "rejudge": plain(shlex.join(["bench", "gate", "--rejudge", _folder(run)])),
+        "rejudge": plain(shlex.join(["bench", "gate", "--rejudge", folder or f"bench-results/{run.run_id}"])),
         "json": _embedded(run, result),
     }
-
-
-def _folder(run: GateRun) -> str:
-    """Where the run was stored, as it was named."""
-    for word, after in pairwise((*run.command, "")):
-        option, _, value = word.partition("=")
-        if option == "--output":
-            return value or after
-    return f"bench-results/{run.run_id}"
 
 
 def _compared(run: GateRun) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from ...results.gate.metrics import NOT_NEEDED
-from ...results.gate.records import HEAD, GateFailure, GateRun
+from ...results.gate.records import GateFailure, GateRun
 from ...results.gate.verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
 from ..format import plain
 from .words import change_words, facts, failure_words, headline, limit_words, reasons, side_name
@@ -70,7 +70,7 @@ def _cases(run: GateRun, result: GateResult) -> list[Case]:
     told = {case.outcome for case in cases}
     why = " ".join(reasons(run, result))
     if result.verdict is GateVerdict.REGRESSED:
-        if not told & {"failure", "error"}:
+        if "failure" not in told:
             cases.insert(0, Case(f"{CLASS}.answers", "answers", "failure", "regressed", why))
     elif result.verdict is not GateVerdict.PASS and "skipped" not in told:
         cases.insert(0, Case(f"{CLASS}.verdict", "verdict", "skipped", "", why))
@@ -78,11 +78,10 @@ def _cases(run: GateRun, result: GateResult) -> list[Case]:
 
 
 def _of_failure(failure: GateFailure) -> Case:
-    """The head's failures fail; the base's are errors, since nothing can be compared with it."""
+    """Of the head: where the base fails there is no verdict."""
     name = f"{failure.side} {failure.kind.value}"
-    outcome = "failure" if failure.side == HEAD else "error"
     message = failure_words(failure)
-    return Case(_class(failure.scenario), name, outcome, failure.kind.value, message, failure.message)
+    return Case(_class(failure.scenario), name, "failure", failure.kind.value, message, failure.message)
 
 
 def _of_metric(each: MetricResult, run: GateRun, result: GateResult) -> Case:
@@ -122,7 +121,8 @@ def _add(suite: Element, case: Case) -> None:
 
 
 def _xml(text: str) -> str:
-    """Text that XML 1.0 can hold: no control characters, no halves of surrogates."""
+    """Text that XML 1.0 can hold: no control characters, no halves of surrogates, lines ended by one sign."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(sign if sign in "\n\t" or _allowed(sign) else "\ufffd" for sign in text)
 
 

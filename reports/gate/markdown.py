@@ -6,7 +6,7 @@ from ...results.gate.records import GateRun
 from ...results.gate.verdicts import GateResult
 from ...results.problems import Severity
 from ..document import command_line
-from ..format import counted, plain, shortened
+from ..format import counted, shortened
 from ..markdown import escaped
 from ..problems import problem_sentence
 from ..tables import Cell, Line, Table
@@ -19,20 +19,13 @@ CHARACTERS_MAX = 60_000
 LINES_MAX = 40
 REASONS_MAX = 12
 TEXT_COLUMNS = 400
+# By the first line a comment is found again.
 MARKER = "<!-- sgibench-gate -->"
 
 
-def marker(ident: str = "") -> str:
-    """The first line of a comment, by which it is found again: one for each gate of a repository."""
-    safe = "".join(sign if sign.isalnum() or sign in "._ " else "-" for sign in plain(ident)).strip("- ")
-    while "--" in safe:  # would end the HTML comment
-        safe = safe.replace("--", "-")
-    return f"<!-- sgibench-gate: {safe} -->" if safe else MARKER
-
-
-def render_gate_markdown(run: GateRun, result: GateResult, ident: str = "") -> str:
+def render_gate_markdown(run: GateRun, result: GateResult) -> str:
     """The comment, beginning with its marker; always short enough to be one."""
-    parts = [_head(run, result, ident), *_folds(run, result)]
+    parts = [_head(run, result), *_folds(run, result)]
     while len(parts) > 1 and _length(parts) > CHARACTERS_MAX:
         parts.pop(-2 if len(parts) > 2 else -1)
     return "\n\n".join(parts) + "\n"
@@ -43,9 +36,9 @@ def _length(parts: Sequence[str]) -> int:
     return sum(len(part.encode("utf-16-le")) // 2 + 2 for part in parts)
 
 
-def _head(run: GateRun, result: GateResult, ident: str) -> str:
+def _head(run: GateRun, result: GateResult) -> str:
     lines = [
-        marker(ident),
+        MARKER,
         f"### {ICONS[result.verdict]} {WORDS[result.verdict]}: {_said(headline(run, result))}",
         "",
         *_bullets(reasons(run, result), REASONS_MAX),

@@ -56,8 +56,8 @@ def figures(part: Part) -> str:
         f"{cpu} was not measured" if part.change is None else f"{cpu} {signed(part.change, '%')} {bounds(part.change)}"
     )
     caught = joined([metric_name(metric) for metric in part.regressed])
-    launches = counted(part.epochs, "launch", "launches")
-    return f"{change}, {launches}, {duration(part.elapsed_s)}" + (f"; caught by {caught}" if caught else "")
+    epochs = counted(part.epochs, "epoch")
+    return f"{change}, {epochs}, {duration(part.elapsed_s)}" + (f"; caught by {caught}" if caught else "")
 
 
 def conclusion(test: SelfTest) -> tuple[str, ...]:

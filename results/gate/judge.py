@@ -10,43 +10,47 @@ from .coverage import Gap, gaps, why_missing
 from .looks import epochs_to_decide, last_look
 from .metrics import NOT_NEEDED, OF_MEMORY, SUSPICION, evaluate, measured
 from .records import BASE, HEAD, GateEpoch, GateFailure, GateRun
-from .settings import GateSettings, Look
+from .settings import GateMetric, GateSettings, Look
 from .trust import (
     DROPPED_SHARE_MAX,
     LIMITED_SHARE_MAX,
+    USUAL_NOISE_CORES,
     dropped_epochs,
     head_errs,
     head_may_err,
+    kept_epochs,
     limited_epochs,
     noisy_epochs,
+    unanswered_epochs,
     usual_noise_cores,
 )
+from .values import LEAK_REQUESTS
 from .verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
-
-USUAL_NOISE_CORES = 0.3
 
 
 def judge(run: GateRun, *, final: bool) -> GateResult:
     """The verdict so far; with `final` (nothing more will be measured) it is never ``go on``.
 
-    Epoch by epoch, errors are looked for and every planned look is made again on the epochs there were by then. The
-    first that decides is the verdict: it does not depend on how often this is called. Raises TargetError where the base
-    failed: nothing can be compared.
+    Every planned look is made again on the epochs there were by then, and between looks a head is looked for that errs
+    in each epoch from the first. The first that decides is the verdict: it does not depend on how often this is called.
+    Raises TargetError where the base failed: nothing can be compared.
     """
     for failure in run.failures:
         if failure.side == BASE:
             raise TargetError(f"the base {_told(failure)}", "the base must work before a head can be compared with it")
     failed = [f"the head {_told(failure)}" for failure in run.failures if failure.side == HEAD]
     if failed:
-        errs = head_errs(run.epochs)
+        errs = head_errs(run.epochs, look=True)
         return _result(run, GateVerdict.REGRESSED, (*failed, *([errs] if errs else [])), len(run.epochs))
     looks = {look.epochs: look for look in run.settings.looks}
     for count in range(1, len(run.epochs) + 1):
-        if errs := head_errs(run.epochs[:count]):
+        if errs := head_errs(run.epochs[:count], look=count in looks):
             return _result(run, GateVerdict.REGRESSED, (errs,), count)
         if count in looks and (result := _look(run, looks[count], last=False)).verdict is not GateVerdict.GO_ON:
             return result
     if final:
+        if errs := head_errs(run.epochs, look=True):
+            return _result(run, GateVerdict.REGRESSED, (errs,), len(run.epochs))
         return _look(run, last_look(run.settings, len(run.epochs)), last=True)
     return _result(run, GateVerdict.GO_ON, (), None)
 
@@ -54,7 +58,7 @@ def judge(run: GateRun, *, final: bool) -> GateResult:
 def _look(run: GateRun, look: Look, *, last: bool) -> GateResult:
     """What one look says: on the first so many epochs, as if there were no more."""
     epochs = run.epochs[: look.epochs]
-    kept = _kept(epochs)
+    kept = kept_epochs(epochs)
     holes = gaps(kept, run.scenarios, run.settings)
     metrics = _seen(evaluate(kept, run.settings, look.alpha, look.pass_alpha), holes)
     gating = [each for each in metrics if each.gating]
@@ -91,11 +95,6 @@ def _stops(result: MetricResult) -> bool:
     return result.metric not in NOT_NEEDED or result.p_regressed <= SUSPICION
 
 
-def _kept(epochs: Sequence[GateEpoch]) -> list[GateEpoch]:
-    dropped = set(dropped_epochs(epochs))
-    return [epoch for epoch in epochs if epoch.number not in dropped]
-
-
 def _result(
     run: GateRun,
     verdict: GateVerdict,
@@ -105,7 +104,7 @@ def _result(
 ) -> GateResult:
     """`at`: the epochs that were looked at; all of them where there was no look."""
     epochs = run.epochs if at is None else run.epochs[:at]
-    shown = evaluate(_kept(epochs), run.settings, 0.0, 0.0) if metrics is None else metrics
+    shown = evaluate(kept_epochs(epochs), run.settings, 0.0, 0.0) if metrics is None else metrics
     return GateResult(
         verdict=verdict,
         reasons=reasons,
@@ -119,18 +118,26 @@ def _result(
 
 
 def _unmeasured(epochs: Sequence[GateEpoch], settings: GateSettings) -> Iterator[Problem]:
-    """Memory of which this machine tells nothing: it is left out, and said. Anything else that lacks stops a pass."""
+    """Memory of which nothing is told here: it is left out, and said. Anything else that lacks stops a pass."""
     there = {metric for _, metric in measured(epochs)}
     for metric in settings.gated if epochs else ():
         if metric not in there and metric in (*OF_MEMORY, *NOT_NEEDED):
             message = f"{metric.value} was measured in no epoch, so that it decides nothing"
+            if metric is GateMetric.LEAK and there.intersection(OF_MEMORY):
+                message += f": that takes {LEAK_REQUESTS:,} requests to each side in a closed loop of one launch"
             yield Problem(ProblemCode.UNCHECKED, message, severity=Severity.WARNING)
 
 
 def _doubts(epochs: Sequence[GateEpoch], kept: Sequence[GateEpoch]) -> Iterator[str]:
-    """Why what looks well may not be: the head errs, if seldom; or the load side could not press."""
+    """Why what looks well may not be: the head errs, if seldom; so does the base; or the load side could not press."""
     if errs := head_may_err(epochs):
         yield errs
+    unanswered = unanswered_epochs(kept)
+    if unanswered > LIMITED_SHARE_MAX * len(kept):
+        yield (
+            f"the base itself left requests unanswered, or answered them wrongly, in {unanswered} of {len(kept)} "
+            "epochs: what was compared is only the rest; see its log, or give it fewer connections (--concurrency)"
+        )
     limited = limited_epochs(kept)
     if limited > LIMITED_SHARE_MAX * len(kept):
         yield (
@@ -173,7 +180,7 @@ def _told(failure: GateFailure) -> str:
 
 
 def _weightiest(results: Sequence[MetricResult]) -> list[MetricResult]:
-    """The largest change first, measured by what is tolerated of each."""
+    """The largest change first, each measured by its threshold."""
     return sorted(results, key=lambda each: -each.change.value / each.threshold)
 
 

@@ -107,9 +107,10 @@ class GateSettings:
 
     A change of `threshold_percent` or more is to be caught, one of up to `margin_percent` is never to be blamed; what
     lies between may go either way. `thresholds` hold a metric's own threshold in percent, where it is not the usual
-    multiple of `threshold_percent`. `alpha` bounds the chance that two equal versions are called regressed, over all
-    metrics, scenarios and looks of a run. `pass_alpha` bounds the chance that a change as large as the threshold
-    passes. `looks` are those before the end of the budget; the one at its end gets what they leave.
+    multiple of `threshold_percent`. `alpha` bounds the chance that two equal versions are called regressed by a
+    metric, over all metrics, scenarios and looks of a run; errors are judged beside it, by chances of their own
+    (`trust.Erring`). `pass_alpha` bounds the chance that a change as large as the threshold passes. `looks` are
+    those before the end of the budget; the one at its end gets what they leave.
     """
 
     threshold_percent: float = THRESHOLD_PERCENT

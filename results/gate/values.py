@@ -25,6 +25,10 @@ BYTES_PER_MIB = 2**20
 # over a launch: most late requests lie in few windows, and of those the middle half of all takes no notice.
 LATE_PART = 0.5
 LAG_SHARE = 0.1
+# Between the marks of a stretch there must be so many requests to tell a leak by: what a side takes once (a pool that
+# is filled, a thread that starts) looks like a leak when it is divided by few. Divided by so many, a tenth of a MiB is
+# what is tolerated of one.
+LEAK_REQUESTS = 500
 
 Sided = Mapping[str, Sequence[Trial]]
 
@@ -135,12 +139,14 @@ def _at_limit(trial: Trial, severity: Severity | None = None) -> bool:
 
 
 def growth_slope(marks: Sequence[Growth]) -> float | None:
-    """Bytes of memory per request: the straight line through a side's marks, the same slope in each stretch. None where
-    no stretch has two different ones."""
+    """Bytes of memory per request: the straight line through a side's marks, the same slope in each stretch. Those with
+    fewer than `LEAK_REQUESTS` requests between their marks are left out; None where no other is left."""
     away, memory = [], []
     for stretch in dict.fromkeys(mark.stretch for mark in marks):
         found = [mark for mark in marks if mark.stretch == stretch]
         requests = np.array([mark.requests for mark in found], dtype=float)
+        if np.ptp(requests) < LEAK_REQUESTS:
+            continue
         away.append(requests - requests.mean())
         memory.append(np.array([mark.memory_mib for mark in found]) * BYTES_PER_MIB)
     spread = sum(float((each * each).sum()) for each in away)

@@ -3,7 +3,8 @@
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -13,13 +14,14 @@ import typer
 from rich.console import Console, RenderableType
 
 from ...apps.catalogue import Interface
-from ...results.errors import ExitCode, UsageError
+from ...results.errors import BenchError, ExitCode, StoreError, UsageError
 from ...results.gate.records import GateRun
 from ...results.gate.store import GateStore, load_gate, save_gate_report
 from ...results.gate.verdicts import GateResult
-from ...results.store import REPORT, write_atomically
+from ...results.store import REPORT
 from ..gate.carrying_out import Gate, carry_out
 from ..gate.config import GateConfig, read_config
+from ..gate.files import append, write_file
 from ..gate.measuring import GateOutcome, judged
 from ..gate.telling import LastingConsole, write_out
 from .run import new_folder
@@ -46,7 +48,7 @@ def gate(
     alpha: Annotated[str | None, typer.Option(help="The chance of a false alarm, at most. [default: 1%]")] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option("--gate", help="What decides: throughput, cpu, p50, p90, memory-idle, memory-peak, leak, p99."),
+        typer.Option("--gate", help="What decides, e.g. cpu; see docs/ci.md. [default: all but p99]"),
     ] = None,
     prepare: Annotated[str | None, typer.Option(help="A shell command to run in each side's folder before.")] = None,
     python: Annotated[str | None, typer.Option(help="The interpreter, or virtual environment, of both.")] = None,
@@ -82,11 +84,29 @@ def gate(
         **{name: None if file is None else str(file) for name, file in
            {"output": output, "junit": junit, "markdown": markdown, "history": history}.items()},
     }  # fmt: skip
+    with no_verdict():
+        raise typer.Exit(carried_out(given, rejudge, seed, as_json=as_json, self_test=self_test))
+
+
+@contextmanager
+def no_verdict() -> Iterator[None]:
+    """What goes wrong outside is no verdict: by itself Typer would end some of it with 1, which says regressed."""
+    try:
+        yield
+    except (OSError, EOFError) as error:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise BenchError(f"the gate could not go on: {said}", "there is no verdict") from error
+
+
+def carried_out(
+    given: dict[str, Any], rejudge: Path | None, seed: int | None, *, as_json: bool, self_test: bool
+) -> int:
+    """What was asked for, from beginning to end; returns the exit code. Raises BenchError."""
     console = LastingConsole(stderr=True)
     if self_test:
-        raise typer.Exit(tried_out(given, rejudge, seed, console, as_json=as_json))
+        return tried_out(given, rejudge, seed, console, as_json=as_json)
     if rejudge is not None:
-        raise typer.Exit(again(rejudge, given, console, as_json=as_json))
+        return again(rejudge, {**given, "seed": seed}, console, as_json=as_json)
     config = read_config(Path.cwd(), given)
     found = Gate.of(config, Path.cwd(), drawn(seed))
     store = GateStore(Path(config.output) if config.output else new_folder(Path("bench-results"), "gate"))
@@ -97,7 +117,7 @@ def gate(
     show(outcome.run, result, code, as_json=as_json)
     hand_out(outcome.run, result, config)
     console.print(f"report: {store.folder / REPORT}", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(code)
+    return code
 
 
 def concluded(outcome: GateOutcome) -> GateResult:
@@ -124,7 +144,7 @@ def again(folder: Path, given: dict[str, Any], console: Console, *, as_json: boo
     result = about(run, judged(run))
     from ...reports.gate.html import render_gate_html  # matplotlib is slow to import
 
-    page = save_gate_report(folder, result.to_dict(), render_gate_html(run, result))
+    page = save_gate_report(folder, result.to_dict(), render_gate_html(run, result, str(folder)))
     show(run, result, result.exit_code, as_json=as_json)
     hand_out(run, result, GateConfig(**{name: given[name] for name in HANDED_OUT if given[name]}))
     console.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
@@ -180,7 +200,7 @@ def publish(run: GateRun, result: GateResult, store: GateStore) -> None:
     """Draw and save the verdict."""
     from ...reports.gate.html import render_gate_html  # matplotlib is slow to import
 
-    store.finish(run, result.to_dict(), render_gate_html(run, result))
+    store.finish(run, result.to_dict(), render_gate_html(run, result, str(store.folder)))
 
 
 def show(run: GateRun, result: GateResult, code: int, *, as_json: bool) -> None:
@@ -204,30 +224,21 @@ def write_view(view: RenderableType) -> None:
 
 def hand_out(run: GateRun, result: GateResult, config: GateConfig) -> None:
     """The files that were asked for; and on GitHub, annotations and the step's summary. Raises StoreError."""
-    from ...reports.gate.github import annotations, step_summary
+    from ...reports.gate.github import annotations, command, step_summary
     from ...reports.gate.history import branch_of, history_lines
     from ...reports.gate.junit import render_gate_junit
     from ...reports.gate.markdown import render_gate_markdown
 
     if config.junit:
-        write_atomically(Path(config.junit), render_gate_junit(run, result))
+        write_file(Path(config.junit), render_gate_junit(run, result))
     if config.markdown:
-        write_atomically(Path(config.markdown), render_gate_markdown(run, result))
-    if config.history:
+        write_file(Path(config.markdown), render_gate_markdown(run, result))
+    if config.history and run.status != "interrupted":  # of a run cut short the figures are not like the others
         append(Path(config.history), history_lines(run, result, branch_of(os.environ)))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         write_out(annotations(run, result), stderr=True)
         if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-            append(Path(summary), step_summary(run, result))
-
-
-def append(path: Path, text: str) -> None:
-    """Add to the end of a file. Raises StoreError when that cannot be."""
-    from ...results.store import unwritable
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise unwritable(path, error) from error
+            try:
+                append(Path(summary), step_summary(run, result))
+            except StoreError as error:  # the verdict is known, and is not to change for that
+                write_out(command("warning", "bench gate", f"no summary: {error.message}") + "\n", stderr=True)

@@ -15,6 +15,7 @@ from .config import GateConfig
 # is the end of each turn, when fewer and fewer requests are left.
 CONNECTIONS = 8
 CONNECTIONS_PER_WORKER, THREADS_PER_WORKER = 4, 4
+FEWEST_CONNECTIONS = 2
 # Short turns cancel what the machine does: with 5 ms an epoch says twice as much as with 20 (benchmarks/README.md). A
 # turn must still hold an answer on every connection, or it is all start and end.
 TURN_S = 0.005
@@ -22,6 +23,7 @@ TURN_LIMIT_S = 1.0
 TURN_PER_PASS = 1
 TURN_PER_SERVICE_TIME = 5
 ROUNDS_MIN = 6
+CLOSED_LIMIT_S = 3.0
 CLOSED_S = 0.8  # for each side, in each launch
 # Where a base is at rest between requests, also when the machine is at half its speed for a while: with more, queues
 # come and go with the machine, and say more of it than of the app. Windows are short for the same reason as turns.
@@ -35,6 +37,8 @@ OPEN_HELD_S = 0.05  # so long may all requests stall before one is dropped
 OPEN_CONNECTIONS = (8, 256)
 DRAIN_S = 0.2  # so long may the last answers of a turn take, also from a head that is many times slower
 REHEARSAL_S = 0.4
+REHEARSAL_TURN_S = 0.1
+REHEARSAL_TIMEOUT_S = 5.0
 # A scenario's deadline is for runs of minutes. One launch of many is not to wait so long for what will not come.
 TIMEOUT_S = 2.0
 TIMEOUT_PER_SERVICE_TIME = 20
@@ -42,12 +46,18 @@ TIMEOUT_PER_SERVICE_TIME = 20
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """What a rehearsal found under one scenario: the base's right answers per second, and of the slower side, those and
-    the time that one request took alone."""
+    """What a rehearsal found under one scenario, of the base and of the slower side: right answers per second, and the
+    time that one request took alone."""
 
     base_rps: float
     slower_rps: float
-    service_s: float
+    base_service_s: float
+    slower_service_s: float
+
+    @property
+    def shortest_s(self) -> float:
+        """How short a turn may be: several of the base's answers, or one of a head that is many times slower."""
+        return max(TURN_PER_SERVICE_TIME * self.base_service_s, self.slower_service_s)
 
 
 def find_scenarios(config: GateConfig, *, ours: bool) -> list[Scenario]:
@@ -94,7 +104,13 @@ def connections_for(scenario: Scenario, setup: Setup, wanted: int | None) -> int
     slots = setup.slots if scenario.kind is ScenarioKind.HTTP else None
     if slots is None:
         return max(CONNECTIONS, CONNECTIONS_PER_WORKER * setup.workers)
-    return max(min(slots, THREADS_PER_WORKER * setup.workers), 2)
+    return max(min(slots, THREADS_PER_WORKER * setup.workers), FEWEST_CONNECTIONS)
+
+
+def rehearsal_piece(scenario: Scenario, connections: int) -> Piece:
+    """A short closed loop. It is not yet known how long an answer takes; one that never comes is not awaited long."""
+    timeout_s = min(scenario.load.timeout_s, REHEARSAL_TIMEOUT_S)
+    return closed_piece(scenario, connections, turn_s=REHEARSAL_TURN_S, timeout_s=timeout_s)
 
 
 def closed_piece(
@@ -125,17 +141,22 @@ def pieces_for(
 
     No more connections are held than there are `slots`: one without a thread is not served, and waits for its deadline.
     """
-    timeout_s = min(scenario.load.timeout_s, max(TIMEOUT_S, TIMEOUT_PER_SERVICE_TIME * found.service_s))
-    drained = max(round(DRAIN_S * found.slower_rps), 2)
+    timeout_s = min(scenario.load.timeout_s, max(TIMEOUT_S, TIMEOUT_PER_SERVICE_TIME * found.slower_service_s))
+    drained = max(round(DRAIN_S * found.slower_rps), FEWEST_CONNECTIONS)
     connections = min(connections, drained)
     pass_s = connections / found.slower_rps
-    turn_s = min(max(TURN_S, TURN_PER_PASS * pass_s, TURN_PER_SERVICE_TIME * found.service_s), TURN_LIMIT_S)
-    closed_s = max(CLOSED_S * share, ROUNDS_MIN * turn_s)
+    turn_s = min(max(TURN_S, TURN_PER_PASS * pass_s, found.shortest_s), TURN_LIMIT_S)
+    closed_s = max(CLOSED_S * share, min(ROUNDS_MIN * turn_s, CLOSED_LIMIT_S))
     rate_rps = float(f"{LOAD_SHARE * found.base_rps:.2g}")
     fewest, most = OPEN_CONNECTIONS
-    held = round(min(max(rate_rps * OPEN_HELD_S, fewest), most, max(drained, fewest), max(slots or most, 2)))
-    window_s = min(max(WINDOW_S, WINDOW_REQUESTS / rate_rps, TURN_PER_SERVICE_TIME * found.service_s), TURN_LIMIT_S)
-    open_s = max(min(max(OPEN_S * share, OPEN_REQUESTS / rate_rps), OPEN_LIMIT_S), 2 * window_s)
+    held = round(
+        min(max(rate_rps * OPEN_HELD_S, fewest), most, max(drained, fewest), max(slots or most, FEWEST_CONNECTIONS))
+    )
+    window_s = min(max(WINDOW_S, WINDOW_REQUESTS / rate_rps, found.shortest_s), TURN_LIMIT_S)
+    open_s = min(max(OPEN_S * share, OPEN_REQUESTS / rate_rps), OPEN_LIMIT_S)
+    # A side that cannot take the rate answers the rest of each window after its end.
+    behind_s = min(held, rate_rps * window_s) / found.slower_rps
+    open_s = max(min(open_s, OPEN_LIMIT_S * window_s / (window_s + behind_s)), 2 * window_s)
     return (
         closed_piece(scenario, connections, closed_s, turn_s, timeout_s),
         open_piece(scenario, held, rate_rps, open_s, window_s, timeout_s),

@@ -18,6 +18,7 @@ from ..targets.launch import App, Target, reason_in
 from ..targets.process import GuardedProcess
 from ..targets.servers import Kind
 from ..targets.setups import Setup, parse_setup, unknown
+from .repository import ELSEWHERE
 from .sources import Tree
 
 LOOK_EVERY_S = 0.05
@@ -65,7 +66,9 @@ class Building:
 
 def prepare(tree: Tree, command: str, log: Path) -> None:
     """Run the user's command in a side's folder, to its end. Raises TargetError where it fails."""
-    env = {**os.environ, "SGIBENCH_SIDE": tree.named.side}
+    # Called from a git hook, git would work on the user's own repository.
+    env = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    env |= {"SGIBENCH_SIDE": tree.named.side, "SGIBENCH_ORIGIN": str(tree.came_from)}
     with GuardedProcess(["/bin/sh", "-c", command], log, cwd=tree.root, env=env) as process:
         while process.running:
             time.sleep(LOOK_EVERY_S)
@@ -79,18 +82,30 @@ def prepare(tree: Tree, command: str, log: Path) -> None:
         )
 
 
+def check_copied(tree: Tree) -> None:
+    """Raise UsageError for a side that is used in place: no command is to change what is the user's."""
+    if tree.in_place:
+        raise UsageError(
+            f"the {tree.named.side} cannot be prepared: {tree.top} is too large to be copied, and is the folder itself",
+            "commit or ignore its large files, name refs, or leave --prepare out",
+        )
+
+
 def build(
     trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path], tell: Callable[[str], None]
 ) -> tuple[Side, Side]:
     """Both sides, base first; what takes long is told. Raises UsageError, or TargetError where the base cannot be
     imported; that the head cannot is told by its `unable`."""
+    for tree in trees if how.prepare is not None else ():
+        check_copied(tree)
     for tree in trees:
         if how.prepare is not None:
             tell(f"preparing the {tree.named.side}: {how.prepare}")
             prepare(tree, how.prepare, log_path(f"prepare-{tree.named.side}"))
     pythons = [python_in(tree, how.python_of(tree.named.side)) for tree in trees]
-    for tree, python in zip(trees, pythons, strict=True):
-        byte_compile(tree.top, python)
+    if not any(tree.in_place for tree in trees):  # of both or of none: else the sides would differ
+        for tree, python in zip(trees, pythons, strict=True):
+            byte_compile(tree.top, python)
     base, head = (import_root(tree.root, how.app) for tree in trees)
     of_base = _import_base(pythons[0], how, base)
     unable = None

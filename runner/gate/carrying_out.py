@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,13 +27,14 @@ from ..selection.workloads import probe_path
 from ..targets.interpreters import interpreter
 from ..targets.launcher import TargetLauncher
 from ..targets.services import ServiceOptions, Services
-from .asked import closed_piece, find_scenarios
+from ..targets.setups import parse_setup
+from .asked import FEWEST_CONNECTIONS, closed_piece, find_scenarios
 from .building import Building, Side, build, build_ours, check_ours, differences
 from .config import GateConfig, where_else
 from .expecting import AsBase, Wanted
 from .launches import Compared
 from .measuring import Decide, GateMeasurement, GateOutcome, check_budget
-from .sources import WORKING_TREE, Named, find_sides, trees
+from .sources import HERE, Named, Note, find_sides, trees
 from .telling import Telling
 from .weighing import Weighing
 
@@ -49,7 +50,7 @@ class Gate:
     scenarios: list[Scenario]
     sides: tuple[Named, Named] | None
     share: float = 1.0
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @classmethod
     def of(cls, config: GateConfig, here: Path, seed: int, share: float = 1.0) -> "Gate":
@@ -61,12 +62,16 @@ class Gate:
         scenarios = find_scenarios(config, ours=ours)
         check_budget(len(scenarios), config.settings, share)
         config.check_files()
+        if config.setup is not None:
+            parse_setup(config.setup)  # before anything is built
         cores = choose_cores(config.server_cores, config.load_cores)
-        notes: list[str] = []
+        # No more load processes than the fewest connections that a gate may have.
+        cores = replace(cores, load=cores.load[:FEWEST_CONNECTIONS])
+        notes: list[Note] = []
         sides = None
         if ours:
             check_alone(config)
-            notes.append(f"{config.app} is compared with itself: that tries the gate out")
+            notes.append(Note(f"{config.app} is compared with itself: that tries the gate out"))
         elif config.base is None:
             raise UsageError("a gate needs what to compare with: --base DIR or --base REF", "e.g. --base origin/main")
         else:
@@ -90,7 +95,7 @@ class Gate:
 
 def check_alone(config: GateConfig) -> None:
     """Raise UsageError for what goes with two versions, which an app of the suite does not have."""
-    given = {"--base": config.base, "--head": config.head if config.head != WORKING_TREE else None}
+    given = {"--base": config.base, "--head": config.head if config.head != HERE else None}
     for option, value in {**given, "--prepare": config.prepare}.items():
         if value is not None:
             raise UsageError(
@@ -129,7 +134,7 @@ def built(gate: Gate, store: GateStore, console: Console) -> Iterator[tuple[Side
     with contextlib.ExitStack() as stack:
         laid_out = stack.enter_context(trees(*gate.sides, gate.notes)) if gate.sides else None
         for note in gate.notes:
-            tell(f"note: {note}")
+            tell(f"note: {note.text}")
         yield build(laid_out, gate.building, store.log_path, tell) if laid_out else build_ours(gate.building)
 
 
@@ -138,7 +143,7 @@ def run_of(gate: Gate, compared: Compared, run_id: str) -> GateRun:
     base, head = compared.base, compared.head
     pythons = [interpreter(side.target.python) for side in (base, head)]
     warnings = [
-        Problem(ProblemCode.UNEQUAL, note, severity=Severity.WARNING) for note in gate.notes if "differ" in note
+        Problem(note.code, note.text, severity=Severity.WARNING) for note in gate.notes if note.code is not None
     ]
     failures: tuple[GateFailure, ...] = ()
     if head.unable is not None:
@@ -210,7 +215,7 @@ def measured(
     started = time.monotonic()
     config = gate.config
     as_base = AsBase(launcher, Wanted(config.expect_status, config.expect == "same" and config.expect_text is None))
-    session = LocustSession(compared.cores.load, load_processes(compared.cores.load))
+    session = LocustSession(compared.cores.load, load_processes(compared.cores.load, config.concurrency))
     sampler = ProcessSampler(started)
     try:
         with Telling(console) as telling, session:
@@ -221,11 +226,21 @@ def measured(
             )
             if not run.failures:
                 session.start()
-            return measurement.run()
+            outcome = measurement.run()
+            return replace(outcome, run=replace(outcome.run, problems=(*outcome.run.problems, *unheld(as_base))))
     finally:
         sampler.close()
 
 
-def load_processes(load_cores: Sequence[int]) -> int:
+def load_processes(load_cores: Sequence[int], connections: int | None) -> int:
     """One for each of the load's cores, but no more than the fewest connections that there may be."""
-    return max(1, min(len(load_cores), 2))
+    return max(1, min(len(load_cores), connections or FEWEST_CONNECTIONS))
+
+
+def unheld(as_base: AsBase) -> Iterator[Problem]:
+    """What the head is not held to, as the base itself answers now this, now that."""
+    for where in as_base.unheld:
+        message = f"the base answers {where} with another body each time: only the status is compared"
+        yield Problem(
+            ProblemCode.UNCHECKED, f"{message} (--expect-text names what it must hold)", severity=Severity.WARNING
+        )

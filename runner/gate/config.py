@@ -1,8 +1,6 @@
 """What a gate is to do, from the command line and ``[tool.sgibench.gate]`` of pyproject.toml; the command line wins."""
 
-import errno
 import math
-import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,9 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ...apps.catalogue import Interface
 from ...results.errors import UsageError
 from ...results.gate.settings import THRESHOLD_PERCENT, GateMetric, GateSettings
-from ...results.store import unwritable
 from ..durations import parse_duration_s
 from ..targets.setups import unknown
+from .files import check_writable
 
 PYPROJECT = "pyproject.toml"
 TABLE = "[tool.sgibench.gate]"
@@ -74,18 +72,11 @@ class GateConfig(BaseModel):
 
     def check_files(self) -> None:
         """Raise StoreError for a file that cannot be written in the end: it would take the verdict with it."""
-        for name in (self.junit, self.markdown, self.history):
-            path = Path(name) if name else None
-            if path is None:
-                continue
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(path, error) from error
-            if path.is_dir():
-                raise unwritable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-            if not os.access(path if path.exists() else path.parent, os.W_OK):
-                raise unwritable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        for name in (self.junit, self.markdown):
+            if name:
+                check_writable(Path(name))
+        if self.history:
+            check_writable(Path(self.history), added_to=True)
 
     @property
     def settings(self) -> GateSettings:

@@ -19,7 +19,7 @@ from ..targets.launcher import TargetLauncher
 from ..targets.requests import once
 
 ASKED = 3
-REFUSED = 400
+REFUSED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ Key = tuple[str, int]
 class AsBase:
     """A launcher whose targets have to answer as the base does. Apps of the suite are held to their contract instead.
 
-    `service_s` is how long one request of each scenario took alone in the launch before, at the slower side.
+    `service_s` is how long a request took alone in the launch before, by scenario and side.
     """
 
     def __init__(self, inner: TargetLauncher, wanted: Wanted) -> None:
@@ -53,7 +53,8 @@ class AsBase:
         self._inner = inner
         self._wanted = wanted
         self._known: dict[Key, _Known] = {}
-        self.service_s: dict[str, float] = {}
+        self.service_s: dict[tuple[str, str], float] = {}
+        self._asked_what: dict[Key, str] = {}
 
     def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
         """Launch all."""
@@ -73,11 +74,13 @@ class AsBase:
         """For each target, what it proved, or what was wrong: beside the others, what the base answers otherwise."""
         base = next((live for live in targets if live.target.app.name == BASE), None)
         refused: TargetError | None = None
-        if base is not None and not base.ours:
+        for live in targets:
+            if live.ours:
+                continue
             try:
-                self._look_at(base, scenarios)
+                self._look_at(live, scenarios)
             except TargetError as error:
-                refused = error
+                refused = error if live is base else refused
         known = [self._with_status(scenario) for scenario in scenarios]
         self.service_s = {}
         proofs = self._inner.prove(targets, known)
@@ -87,29 +90,40 @@ class AsBase:
             elif isinstance(proof := proofs[index], Conformity):
                 proofs[index] = self._held(live, proof, known)
                 for name, seconds in proof.service_s.items():
-                    self.service_s[name] = max(seconds, self.service_s.get(name, 0.0))
+                    self.service_s[name, live.target.app.name] = seconds
         return proofs
 
-    def _look_at(self, base: LiveTarget, scenarios: Sequence[Scenario]) -> None:
-        """Ask the base for what it answers. Raises TargetError where it refuses, or cannot make up its mind."""
+    @property
+    def unheld(self) -> tuple[str, ...]:
+        """What is asked for that the base answers with another body each time, so that no body can be held to it."""
+        if not self._wanted.body:
+            return ()
+        return tuple(self._asked_what[key] for key, known in self._known.items() if known.body is None)
+
+    def _look_at(self, live: LiveTarget, scenarios: Sequence[Scenario]) -> None:
+        """Ask for the answers: the base's count, the head is asked as often. Raises TargetError where it refuses, or
+        cannot make up its mind."""
         for scenario in scenarios:
             for at, part in enumerate(scenario.parts):
                 if scenario.kind is ScenarioKind.HTTP and part.request.reads_only:
-                    self._learn((scenario.name, at), base, part)
+                    self._learn((scenario.name, at), live, part)
 
-    def _learn(self, key: Key, base: LiveTarget, part: Part) -> None:
+    def _learn(self, key: Key, live: LiveTarget, part: Part) -> None:
         where = f"{part.request.method} {part.request.path}"
-        asked = once(part.request, base.port, Expectation())
+        asked = once(part.request, live.port, Expectation())
         replies = [
-            ask_of(base, asked.path, part.request.method, TIMEOUT_S, asked.headers, asked.body) for _ in range(ASKED)
+            ask_of(live, asked.path, part.request.method, TIMEOUT_S, asked.headers, asked.body) for _ in range(ASKED)
         ]
+        if live.target.app.name != BASE:
+            return
+        self._asked_what[key] = where
         statuses = {reply.status for reply in replies}
         if len(statuses) > 1:
             told = " and ".join(map(str, sorted(statuses)))
             raise TargetError(f"the base answers {where} with status {told} in turn", "it must always answer alike")
         status = replies[0].status
         if self._wanted.status is None and status >= REFUSED:
-            hint = "name a path that it has; or --expect-status, if that is meant"
+            hint = "name a path that it has, or the one this leads to; or --expect-status, if that is meant"
             raise TargetError(f"the base answers {where} with status {status}", hint)
         bodies = {reply.body for reply in replies}
         body = replies[0].body if len(bodies) == 1 and self._wanted.body and part.expect.text is None else None

@@ -30,6 +30,7 @@ FAILED = {
     ProblemCode.WORKER_COUNT: FailureKind.DIED,
     ProblemCode.SKIPPED_WORK: FailureKind.WRONG_ANSWERS,
 }
+REHEARSED_ERROR_SHARE = 0.01
 # With these, a launch's figures are no figures.
 UNUSABLE = frozenset({ProblemCode.LEDGER_UNBALANCED, ProblemCode.IMPOSSIBLE})
 
@@ -98,8 +99,9 @@ class Launches(Generic[LiveT]):
         self._weighing = weighing
         self._infos = {side.name: target_info(side.target) for side in (compared.base, compared.head)}
 
-    def once(self, number: int, pieces: Sequence[Piece]) -> Seen:
-        """One launch, from start to end. Raises LoadError when the load side failed."""
+    def once(self, number: int, pieces: Sequence[Piece], *, rehearsal: bool = False) -> Seen:
+        """One launch, from start to end. In a rehearsal, a head that errs often where the base does not has failed.
+        Raises LoadError when the load side failed."""
         clock, order = self._instruments.clock, self._compared.order(number)
         plan = self._compared.plan(pieces, order)
         self._weighing.launched()
@@ -121,7 +123,7 @@ class Launches(Generic[LiveT]):
             turns=GateTurns(tuple(judged), tuple(self._weighing.growth), tuple(self._weighing.work)),
             noise=noise_of([noise for _, noise in result.noise], pressure),
             problems=problems,
-            failures=tuple(failures_in([*problems, *of_trials], judged, number)),
+            failures=tuple(failures_in([*problems, *of_trials], judged, number, rehearsal=rehearsal)),
             unusable=wrong.message if wrong else "",
         )
 
@@ -153,18 +155,27 @@ def mildly(trial: Trial) -> Trial:
     return replace(trial, problems=tuple(problems))
 
 
-def failures_in(problems: Iterable[Problem], trials: Iterable[Trial], number: int) -> list[GateFailure]:
-    """What no figure can be: one for each side at most, the first. No right answer at all is one."""
+def failures_in(
+    problems: Iterable[Problem], trials: Sequence[Trial], number: int, *, rehearsal: bool = False
+) -> list[GateFailure]:
+    """What no figure can be: one for each side at most, the first. No right answer at all is one; in a rehearsal, so is
+    a share of wrong ones that would take the time of all launches, where the base has none."""
     found: dict[str, GateFailure] = {}
     for each in problems:
         if each.code in FAILED and each.severity is Severity.INVALID and each.target in (BASE, HEAD):
             failure = GateFailure(each.target, FAILED[each.code], each.message, number, each.scenario)
             found.setdefault(each.target, failure)
     for trial in trials:
-        if not trial.ledger.ok:
+        if trial.ledger.sent and not trial.ledger.ok:
             why = f"no right answer to {trial.ledger.sent} requests; the first: {trial.first_error}"
             failure = GateFailure(trial.target, FailureKind.ERRORS, why, number, trial.scenario)
             found.setdefault(trial.target, failure)
+    clean = {trial.scenario for trial in trials if trial.target == BASE and not trial.ledger.error_count}
+    for trial in trials if rehearsal else ():
+        share = trial.ledger.error_count / max(trial.ledger.sent, 1)
+        if trial.target == HEAD and trial.scenario in clean and share > REHEARSED_ERROR_SHARE:
+            why = f"{share:.1%} of {trial.ledger.sent} requests not answered rightly; the first: {trial.first_error}"
+            found.setdefault(HEAD, GateFailure(HEAD, FailureKind.ERRORS, why, number, trial.scenario))
     return list(found.values())
 
 

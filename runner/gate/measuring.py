@@ -1,6 +1,7 @@
 """A gate's run: a rehearsal, then launch after launch, each saved at once, until the verdict is known or time is up."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Generic, Protocol
 from ...results.errors import LoadError, UsageError
 from ...results.gate.judge import judge
 from ...results.gate.looks import epochs_to_decide, plan_looks
-from ...results.gate.records import BASE, FailureKind, GateEpoch, GateFailure, GateRun
+from ...results.gate.records import BASE, SIDES, FailureKind, GateEpoch, GateFailure, GateRun
 from ...results.gate.settings import GateSettings
 from ...results.gate.store import GateStore
 from ...results.gate.trust import DELAYS, ERROR_EPOCHS, ERROR_SHARE_LIMIT
@@ -20,18 +21,20 @@ from ...results.records import ScenarioKind, Trial
 from ..instruments import Instruments, LiveT
 from ..measure import Interrupted, interruptible
 from ..pieces import Piece
-from .asked import CLOSED_S, OPEN_S, Pressed, closed_piece, connections_for, pieces_for, pressing_s
+from .asked import CLOSED_S, OPEN_S, Pressed, connections_for, pieces_for, pressing_s, rehearsal_piece
 from .launches import Compared, Launches, Seen
 from .weighing import Weighing
 
 TRIES = 2
 UNUSABLE_MAX = 3
+# What an app says that opens a port of its own, besides the server's.
+PLACE_TAKEN = re.compile(r"address already in use|Errno 98", re.IGNORECASE)
 Decide = Callable[[GateRun], GateResult]
 CUT_SHORT = frozenset({ProblemCode.LOAD_LOST, ProblemCode.INTERRUPTED})
 KILLED = "the gate ended before it was over: it holds what was finished by then"
 # Before anything was seen: the load side's start, launching and ending both sides, and what lies between turns.
 START_S = 2.0
-LAUNCH_S = 1.5
+LAUNCH_S = 2.5
 BETWEEN_S = 0.5
 
 
@@ -85,8 +88,8 @@ def check_budget(scenarios: int, settings: GateSettings, share: float = 1.0) -> 
     least = least_s(scenarios, settings, share)
     if settings.budget_s < least:
         raise UsageError(
-            f"a budget of {settings.budget_s:g} s is too small: a verdict needs "
-            f"{epochs_to_decide(settings, scenarios)} launches of both sides, which take about {math.ceil(least)} s",
+            f"a budget of {settings.budget_s:g} s is too small: a verdict needs {epochs_to_decide(settings, scenarios)} "
+            f"epochs (launches of both sides), which take about {math.ceil(least)} s",
             f"--budget {math.ceil(least / 10) * 10}s, or fewer paths",
         )
 
@@ -102,11 +105,11 @@ class GateMeasurement(Generic[LiveT]):
         instruments: Instruments[LiveT],
         weighing: Weighing,
         watcher: GateWatcher,
-        service_s: Callable[[], Mapping[str, float]] = dict,
+        service_s: Callable[[], Mapping[tuple[str, str], float]] = dict,
         decide: Decide | None = None,
     ) -> None:
-        """The budget counts from the instruments' start. `service_s` tells how long the slower side's requests took
-        alone in the launch before, by scenario. `decide` is asked after each launch whether to go on."""
+        """The budget counts from the instruments' start. `service_s` tells how long a request took alone in the launch
+        before, by scenario and side. `decide` is asked after each launch whether to go on."""
         self._decide = decide or so_far
         self._compared = compared
         self._run = run
@@ -122,18 +125,21 @@ class GateMeasurement(Generic[LiveT]):
     def run(self) -> GateOutcome:
         """Measure until the verdict is known, the budget is spent, or someone interrupts. What is finished is saved."""
         self._save("running")
-        interrupted = False
+        interrupted, status = False, "interrupted"
         try:
             with interruptible():
                 if not self._run.failures:
                     self._epochs()
+            status = "complete"
         except Interrupted:
             interrupted = True
             message = "the gate was interrupted: it holds what was finished by then"
             self._problem(ProblemCode.INTERRUPTED, message)
-        except (LoadError, UsageError) as error:  # it was lost, or refuses what it is asked for
+        except LoadError as error:
+            status = "complete"
             self._problem(ProblemCode.LOAD_LOST, error.told)
-        self._save("interrupted" if interrupted else "complete")
+        finally:
+            self._save(status)
         return GateOutcome(self._run, interrupted)
 
     def _epochs(self) -> None:
@@ -145,6 +151,15 @@ class GateMeasurement(Generic[LiveT]):
         settings = self._run.settings
         expected = max(int(self._left_s() / epoch_s), 0)
         scenarios = len(self._compared.scenarios)
+        if not expected:
+            needed = epochs_to_decide(settings, scenarios)
+            left_s = max(self._left_s(), 0.0)
+            spent_s = settings.budget_s - left_s
+            raise UsageError(
+                f"an epoch takes about {epoch_s:.0f} s here, and after the rehearsal {left_s:.0f} s are left: a "
+                f"verdict needs {needed} epochs",
+                f"--budget {math.ceil((spent_s + (needed + 1) * epoch_s) / 10) * 10}s, or fewer paths",
+            )
         self._run = replace(self._run, settings=settings.looking(plan_looks(expected, settings, scenarios)))
         taken: list[float] = []
         while self._left_s() >= max(taken[-3:], default=epoch_s):
@@ -167,9 +182,9 @@ class GateMeasurement(Generic[LiveT]):
             scenario.name: connections_for(scenario, setup, self._compared.connections)
             for scenario in self._compared.scenarios
         }
-        short = [closed_piece(scenario, connections[scenario.name]) for scenario in self._compared.scenarios]
+        short = [rehearsal_piece(scenario, connections[scenario.name]) for scenario in self._compared.scenarios]
         self._phases.phase(0, "a rehearsal")
-        seen = self._launch(short)
+        seen = self._launch(short, rehearsal=True)
         if seen is None:
             return None
         pieces: list[Piece] = []
@@ -185,13 +200,15 @@ class GateMeasurement(Generic[LiveT]):
         rates = {
             trial.target: trial.ledger.ok / max(trial.elapsed_s, 1e-9) for trial in trials if trial.scenario == scenario
         }
-        return Pressed(rates[BASE], min(rates.values()), self._service_s().get(scenario, 0.0))
+        alone = self._service_s()
+        times = {side: alone.get((scenario, side), 0.0) for side in SIDES}
+        return Pressed(rates[BASE], min(rates.values()), times[BASE], max(times.values()))
 
-    def _launch(self, pieces: Sequence[Piece]) -> Seen | None:
+    def _launch(self, pieces: Sequence[Piece], *, rehearsal: bool = False) -> Seen | None:
         """One launch that worked: another try is given where one did not. None where a side failed for good."""
         unusable, failed = 0, list[GateFailure]()
         while True:
-            seen = self._launches.once(self._number, pieces)
+            seen = self._launches.once(self._number, pieces, rehearsal=rehearsal)
             self._number += 1
             if seen.failures:
                 failed += seen.failures
@@ -206,19 +223,27 @@ class GateMeasurement(Generic[LiveT]):
                 return seen
 
     def _failed_for_good(self, failures: Sequence[GateFailure]) -> bool:
-        """Count them; whether a side has now failed as often as it may be tried."""
+        """Count them; whether a side has now failed as often as it may be tried.
+
+        Raises UsageError where both want the same place: that is nobody's fault, and no verdict.
+        """
         for failure in failures:
+            if failure.kind is FailureKind.NOT_STARTED and PLACE_TAKEN.search(failure.message):
+                raise UsageError(
+                    f"the {failure.side} does not start beside the other side: {failure.message}",
+                    "both run at the same time: in a gate the app must open no port of its own, or any free one",
+                )
             self._failed[failure.side] += 1
             if self._failed[failure.side] >= TRIES:
                 self._fail(failure)
         return bool(self._run.failures)
 
     def _worked_at_last(self, failed: Sequence[GateFailure]) -> None:
-        """What failed just now and works when it is tried again is told, and forgiven; but not that it died."""
+        """What failed just now and works when it is tried again is told; that it did not start is forgiven besides."""
         for failure in failed:
-            message = f"launch {failure.epoch} failed, and the next one worked: {failure.message}"
+            message = f"epoch {failure.epoch} failed, and the next one worked: {failure.message}"
             self._problem(ProblemCode.NOT_STARTED, message, failure.side, Severity.WARNING)
-            if failure.kind is not FailureKind.DIED:
+            if failure.kind is FailureKind.NOT_STARTED:
                 self._failed[failure.side] -= 1
 
     def _keep(self, seen: Seen) -> GateEpoch:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from ...results.errors import UsageError
 from ...results.gate.store import GATE
-from ..targets.scratch import PREFIX
+from ..targets.scratch import PREFIX, remove_left_behind
 
 # They would take git elsewhere: a hook runs with them set.
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR")
 # Only looking: another git of the user's does not have to wait for us.
 OURS = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-APART = ("pyvenv.cfg", GATE)
+ENVIRONMENT = "pyvenv.cfg"
+TURNS = "turns"
 NO_REPOSITORY = "not a git repository"
 ALL_OF_CI = "in actions/checkout: fetch-depth: 0"
 
@@ -93,7 +94,7 @@ class Repository:
 
     def _apart(self, name: str) -> bool:
         """Whether a file is part of a virtual environment, or of the folder of a gate's run."""
-        return any((self.top / parent / mark).is_file() for parent in Path(name).parents for mark in APART)
+        return any(is_apart(self.top / parent) for parent in Path(name).parents)
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """Check a commit out into a new folder. Raises UsageError."""
@@ -107,8 +108,18 @@ class Repository:
         """Forget the worktrees of gates that were killed: their folders are gone, or nobody holds them any more."""
         for line in git(self.top, "worktree", "list", "--porcelain").stdout.splitlines():
             word, _, path = line.partition(" ")
-            if word == "worktree" and Path(path).parent.name.startswith(PREFIX) and not Path(path).exists():
+            folder = Path(path).parent
+            if word != "worktree" or not folder.name.startswith(PREFIX):
+                continue
+            remove_left_behind(folder.parent)  # which may be another than that of today: TMPDIR names it
+            if not Path(path).exists():
                 self.remove_worktree(Path(path))
+
+
+def is_apart(folder: Path) -> bool:
+    """Whether a folder is a virtual environment, or that of a gate's run: neither belongs to the app."""
+    run = (folder / GATE).is_file() and (folder / TURNS).is_dir()  # an app may have a file of that name
+    return run or (folder / ENVIRONMENT).is_file()
 
 
 def fetching(option: str, ref: str, remotes: Sequence[str]) -> str:

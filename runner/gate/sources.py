@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ...results.errors import UsageError
 from ...results.gate.records import BASE, HEAD
+from ...results.problems import ProblemCode
 from ..targets.scratch import scratch_folder
 from .repository import Repository, has_git
 
@@ -24,7 +25,7 @@ COPY_LIMIT_BYTES = 200 * 2**20
 NOT_COPIED = frozenset(
     (".git", ".hg", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache")
 ) | {"bench-results"}
-WORKING_TREE = "."
+HERE = "."
 # Ignored by git like the names above, and missed by no app: what building leaves behind.
 NOT_MISSED = (".egg-info", ".pyc", ".log", ".coverage", "build", "dist", ".eggs")
 SHOWN_FILES = 4
@@ -43,6 +44,15 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What is told before the gate begins. With a code it is a warning of the report's too: the verdict is to be read
+    with it."""
+
+    text: str
+    code: ProblemCode | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
     """A side laid out: its code is in `top`, the app is looked for in `root`; `origin` is where it was copied from."""
 
@@ -51,19 +61,29 @@ class Tree:
     root: Path
     origin: Path
 
+    @property
+    def in_place(self) -> bool:
+        """Whether it is no copy, but what the user has: nothing may be written there."""
+        return self.top == self.origin
 
-def find_sides(base: str, head: str, here: Path, notes: list[str]) -> tuple[Named, Named]:
+    @property
+    def came_from(self) -> Path:
+        """The folder of the user's that `root` is a copy of."""
+        return self.origin / self.root.relative_to(self.top)
+
+
+def find_sides(base: str, head: str, here: Path, notes: list[Note]) -> tuple[Named, Named]:
     """Both sides as a user named them, seen from a folder. Raises UsageError for what is neither folder nor ref."""
     found = find_side(BASE, base, here, notes), find_side(HEAD, head, here, notes)
     one_commit = found[0].commit == found[1].commit != "" and found[0].repository == found[1].repository
     one_commit = one_commit and not (found[0].changed or found[1].changed)
     if one_commit or found[0].folder == found[1].folder is not None:
         what = f"commit {found[0].commit[:7]}" if one_commit else str(found[0].folder)
-        notes.append(f"both sides are {what}: they are the same")
+        notes.append(Note(f"both sides are {what}: they are the same", ProblemCode.SIDES))
     return found
 
 
-def find_side(side: str, text: str, here: Path, notes: list[str]) -> Named:
+def find_side(side: str, text: str, here: Path, notes: list[Note]) -> Named:
     """One side. A name that may be both is a ref; folders can be written ``./name``."""
     option, folder = f"--{side}", here / Path(text).expanduser()
     if not text.strip():
@@ -74,7 +94,7 @@ def find_side(side: str, text: str, here: Path, notes: list[str]) -> Named:
     commit = "" if as_path or around is None else around.commit(text)
     if commit:
         if folder.is_dir():
-            notes.append(f"{option} {text} is taken as the git ref; the folder would be ./{text}")
+            notes.append(Note(f"{option} {text} is taken as the git ref; the folder would be ./{text}"))
         return Named(side, text, None, around, commit)
     if folder.is_dir():
         return _of_folder(side, text, folder.resolve())
@@ -101,7 +121,7 @@ def _of_folder(side: str, text: str, folder: Path) -> Named:
 
 
 @contextmanager
-def trees(base: Named, head: Named, notes: list[str]) -> Iterator[tuple[Tree, Tree]]:
+def trees(base: Named, head: Named, notes: list[Note]) -> Iterator[tuple[Tree, Tree]]:
     """Both sides laid out; all of it is gone afterwards, and what a killed gate left behind as well.
 
     Raises UsageError, or TargetError where there is no room for it.
@@ -113,11 +133,12 @@ def trees(base: Named, head: Named, notes: list[str]) -> Iterator[tuple[Tree, Tr
             _laid_out(named, other, scratch / named.side, stack, notes) for named, other in ((base, head), (head, base))
         ]
         if len({len(str(tree.root)) for tree in found}) > 1:
-            notes.append(f"the paths of both sides differ in length: {found[0].root}, {found[1].root}")
+            differing = f"the paths of both sides differ in length: {found[0].root}, {found[1].root}"
+            notes.append(Note(differing, ProblemCode.UNEQUAL))
         yield found[0], found[1]
 
 
-def _laid_out(named: Named, other: Named, to: Path, stack: contextlib.ExitStack, notes: list[str]) -> Tree:
+def _laid_out(named: Named, other: Named, to: Path, stack: contextlib.ExitStack, notes: list[Note]) -> Tree:
     repository = named.repository
     if repository is not None and named.commit and (named.folder is None or other.folder is None):
         return _checked_out(named, repository, to, stack, notes)
@@ -130,7 +151,9 @@ def _laid_out(named: Named, other: Named, to: Path, stack: contextlib.ExitStack,
     return Tree(named, to, to, folder)
 
 
-def _checked_out(named: Named, repository: Repository, to: Path, stack: contextlib.ExitStack, notes: list[str]) -> Tree:
+def _checked_out(
+    named: Named, repository: Repository, to: Path, stack: contextlib.ExitStack, notes: list[Note]
+) -> Tree:
     """A commit in a worktree of its own; of a working tree, with all that is not committed."""
     differing: list[str] = []
     if named.folder is not None:
@@ -140,7 +163,8 @@ def _checked_out(named: Named, repository: Repository, to: Path, stack: contextl
         if missed := [name for name in repository.ignored() if not _not_missed(name)]:
             more = f", and {len(missed) - SHOWN_FILES} more" if len(missed) > SHOWN_FILES else ""
             named_files = ", ".join(missed[:SHOWN_FILES]) + more
-            notes.append(f"{named.side}: what git ignores is left out, as it is from a ref: {named_files}")
+            left_out = f"{named.side}: what git ignores is left out, as it is from a ref: {named_files}"
+            notes.append(Note(left_out, ProblemCode.SIDES))
     stack.callback(_removed, repository, to)
     repository.add_worktree(to, named.commit)
     _copy(repository.top, differing, to)
@@ -148,7 +172,8 @@ def _checked_out(named: Named, repository: Repository, to: Path, stack: contextl
     if not root.is_dir():
         raise UsageError(f"--{named.side} {named.what!r} has no folder {repository.prefix!r}", "name a ref that has it")
     if (to / ".gitmodules").is_file():
-        notes.append(f"{named.side}: submodules are not checked out: --prepare 'git submodule update --init' does so")
+        submodules = f"{named.side}: submodules are not checked out: --prepare 'git submodule update --init' does so"
+        notes.append(Note(submodules, ProblemCode.SIDES))
     return Tree(named, to, root, repository.top)
 
 
@@ -157,11 +182,12 @@ def _not_missed(name: str) -> bool:
     return parts[-1].endswith(NOT_MISSED) or not NOT_COPIED.isdisjoint(parts)
 
 
-def _too_large(side: str, top: Path, files: Iterable[str], notes: list[str]) -> bool:
+def _too_large(side: str, top: Path, files: Iterable[str], notes: list[Note]) -> bool:
     """Whether those files are too many to be copied, which is noted."""
     if _bytes_of(top, files) <= COPY_LIMIT_BYTES:
         return False
-    notes.append(f"{side}: {top} holds more than {COPY_LIMIT_BYTES // 2**20} MiB, and is used in place, not copied")
+    in_place = f"{side}: {top} holds more than {COPY_LIMIT_BYTES // 2**20} MiB, and is used in place, not copied"
+    notes.append(Note(f"{in_place}; so neither side is byte-compiled before", ProblemCode.SIDES))
     return True
 
 

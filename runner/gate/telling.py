@@ -85,7 +85,7 @@ class Telling:
     def phase(self, epoch: int, text: str) -> None:
         """What is being done now; on a terminal only, where it is drawn over."""
         if self._status is not None:
-            self._status.update(f"launch {epoch}: {text}" if epoch else text)
+            self._status.update(f"epoch {epoch}: {text}" if epoch else text)
 
     def finished(self, epoch: int, piece: Piece, trials: Sequence[Trial]) -> None:
         """A piece is over: nothing is told before the launch is."""
@@ -95,7 +95,7 @@ class Telling:
 
     def epoch_judged(self, epoch: GateEpoch, so_far: GateResult, of: int) -> None:
         """A launch is over: what is known by now."""
-        self.line(f"launch {epoch.number} of {of} at most  {told_of(so_far.metrics)}")
+        self.line(f"epoch {epoch.number} of {of} at most  {told_of(so_far.metrics)}")
 
     def line(self, text: str) -> None:
         """One line, with the time."""

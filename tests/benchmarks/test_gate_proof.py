@@ -12,12 +12,24 @@ import pytest
 
 from benchmarks.gate import decide, record, results, rivals
 from benchmarks.gate.chunk import Spec
-from benchmarks.gate.decisions import BUDGETS, RAN_OUT, Budget, Drawer, decided, run_of, summary, swapped
+from benchmarks.gate.decisions import (
+    BUDGETS,
+    RAN_OUT,
+    Budget,
+    Drawer,
+    bootstrapped,
+    decided,
+    run_of,
+    share_of,
+    summary,
+    swapped,
+)
 from benchmarks.gate.intervals import Share
 from benchmarks.gate.plans import next_pool
 from benchmarks.gate.plants import PILOT_EPOCHS, PILOT_LOOPS, calibrated
 from benchmarks.gate.pools import PACKED, PLAIN, Calibration, Data, Pool, Recorded, append, pack, read_data
 from benchmarks.gate.power_chart import CHART
+from benchmarks.gate.result_tables import asked_for
 from benchmarks.gate.rival_rules import RULES
 from benchmarks.gate.rivals import Way, cuts
 from sgibench.results.errors import BenchError
@@ -97,6 +109,28 @@ def test_equal_sides_pass_and_a_planted_slowdown_is_named() -> None:
 def test_a_pool_that_is_too_small_to_decide_is_not_called_inconclusive() -> None:
     said = Drawer(made_up(EQUAL, 9, 2.0, spread=0.1)).decide(USUAL, np.random.default_rng(1))
     assert said.verdict == RAN_OUT
+
+
+def cell(pool: str, budget: Budget, verdicts: Mapping[str, int]) -> dict[str, Any]:
+    """Decisions, as they are stored."""
+    total = sum(verdicts.values())
+    return {"pool": pool, "budget": {"name": budget.name}, "swapped": False, "verdicts": verdicts, "decisions": total}
+
+
+def test_what_ran_out_of_epochs_counts_in_no_share_and_is_shown() -> None:
+    few, rng = made_up(EQUAL, 9, 2.0, spread=0.1), np.random.default_rng(1)
+    assert bootstrapped(few, USUAL, [GateVerdict.PASS], 1, 2, rng) == {}
+    cells = [
+        cell("fastapi/none/bursts", SHORT, {"pass": 90, RAN_OUT: 10}),
+        cell("fastapi/none/bursts", USUAL, {"regressed": 100}),
+        cell("flask/leak-1kb/quiet", SHORT, {RAN_OUT: 3}),
+        cell("flask/cpu-5/steady", SHORT, {"regressed": 9, "inconclusive": 1, RAN_OUT: 90}),
+    ]
+    assert share_of(cells[0], GateVerdict.PASS) == Share(90, 90)
+    promised = asked_for(cells, [])
+    assert "| equal, bursts, 90 s: regressed | fastapi | at most 1 % | 0.0 % [0.0, 4.0] +10 ran out | holds" in promised
+    assert "| leak-1kb, 90 s: regressed | flask | at least 95 % | – +3 ran out | not judged |" in promised
+    assert "+90 ran out | **does not hold** |" in promised
 
 
 def test_errors_are_found_as_soon_as_a_run_would_find_them() -> None:

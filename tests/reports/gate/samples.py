@@ -129,7 +129,7 @@ def not_started() -> Case:
 
 def errors() -> Case:
     """The head answers one request in fifty wrongly."""
-    run = run_of(3)
+    run = run_of(5)
     wrong = Ledger(scheduled=9_120, sent=9_120, ok=8_938, errors={"status": 182})
     epochs = tuple(replace(each, ledgers={**each.ledgers, ("json", "head"): wrong}) for each in run.epochs)
     return judged(replace(run, epochs=epochs))

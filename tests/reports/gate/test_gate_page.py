@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from sgibench.reports.gate.checks import State, checks
 from sgibench.reports.gate.html import render_gate_html
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.records import EpochNoise, GateRun
@@ -80,7 +81,7 @@ def test_tables_have_captions_and_scopes_and_charts_are_told_in_words(name: str)
         ),
         ("inconclusive", GateVerdict.INCONCLUSIVE, "? INCONCLUSIVE Whether working tree (d4e5f6a, changed) is worse"),
         ("not_started", GateVerdict.REGRESSED, "fails where origin/main (a1b2c3d) does not. The head failed"),
-        ("errors", GateVerdict.REGRESSED, "The head answers 2.00% of its requests wrongly or not at all in 3 of 3"),
+        ("errors", GateVerdict.REGRESSED, "The head answers 2.00% of its requests wrongly or not at all in 5 of 5"),
         (
             "late",
             GateVerdict.INCONCLUSIVE,
@@ -125,7 +126,7 @@ def test_the_strip_says_what_the_verdict_rests_upon() -> None:
     assert "! Epochs1 of 14 epochs left out for noise, by a rule that does not look at the outcome: 5." in doubtful
     assert "! Load sideServer and load share one core." in doubtful
     assert "fastapi 0.135.1 against 0.136.0; orjson none against 3.10; python CPython 3.11.7 against" in doubtful
-    assert "with 546 errors" in section("errors", "validity")
+    assert "with 910 errors" in section("errors", "validity")
     assert "✕ AnswersHead: does not start: it ended with code 1" in section("not_started", "validity")
     assert "! RunIt is interrupted" in section("one_epoch", "validity")
 
@@ -216,6 +217,21 @@ def test_the_command_can_be_given_again_with_its_seed_and_the_run_judged_again()
     assert "bench gate --base origin/main --app shop:app --seed 20261122" in text
     assert "bench gate --rejudge bench-results/20261122-062032-gate" in text
     assert "The command was not recorded." in section("nothing", "reproduce")
+
+
+def test_the_run_is_judged_again_from_the_folder_that_it_is_in() -> None:
+    """pyproject.toml may have named it, which no command tells."""
+    text = render_gate_html(*sample("passed"), "out of/a-against-a")
+    assert "bench gate --rejudge &#39;out of/a-against-a&#39;" in text
+
+
+def test_what_is_to_be_known_of_the_sides_is_told_beside_what_differs() -> None:
+    run, result = sample("several")
+    same = Problem(ProblemCode.SIDES, "both sides are commit a1b2c3d: they are the same", severity=Severity.WARNING)
+    (sides,) = (each for each in checks(replace(run, problems=(same,)), result) if each.name == "Sides")
+    assert sides.state is State.WARNING
+    assert "fastapi 0.135.1 against 0.136.0" in sides.text
+    assert "Both sides are commit a1b2c3d: they are the same." in sides.text
 
 
 def test_a_run_that_was_stored_is_drawn_as_it_was_to_the_byte() -> None:

@@ -12,9 +12,9 @@ from sgibench.reports.format import columns
 from sgibench.reports.gate.github import annotations, command, step_summary
 from sgibench.reports.gate.history import history_lines
 from sgibench.reports.gate.junit import render_gate_junit
-from sgibench.reports.gate.markdown import marker, render_gate_markdown
+from sgibench.reports.gate.markdown import render_gate_markdown
 from sgibench.reports.gate.terminal import gate_view
-from sgibench.results.gate.records import FailureKind, GateFailure
+from sgibench.reports.gate.words import reasons
 from sgibench.results.gate.verdicts import GateVerdict, MetricVerdict
 
 from .samples import RUNS, sample
@@ -43,13 +43,6 @@ def test_a_comment_begins_with_its_marker_then_the_verdict_and_github_takes_it(n
     assert re.match(r"### [✓✕?] (PASS|REGRESSED|INCONCLUSIVE): ", lines[1])
     assert len(markdown(name).encode("utf-16-le")) // 2 < 65_536
     assert markdown(name).count("<details>") == markdown(name).count("</details>") >= 1
-
-
-def test_two_gates_of_a_repository_have_markers_of_their_own() -> None:
-    run, result = sample("passed")
-    assert render_gate_markdown(run, result, "flask app").splitlines()[0] == "<!-- sgibench-gate: flask app -->"
-    assert marker("a --> b") == "<!-- sgibench-gate: a - b -->"
-    assert marker("") == marker(" -- ") == "<!-- sgibench-gate -->"
 
 
 def test_the_comment_has_the_key_table_open_and_the_rest_folded() -> None:
@@ -149,12 +142,12 @@ def test_what_could_not_be_measured_is_said_in_every_form_with_what_to_do() -> N
     assert any(each is not None and said in each.attrib["message"] for each in skipped)
 
 
-def test_a_base_that_fails_is_an_error_and_no_failure_of_the_head() -> None:
+def test_lines_of_a_failure_end_alike_in_junit() -> None:
     run, result = sample("not_started")
-    both = replace(run, failures=(GateFailure("base", FailureKind.DIED, "signal 9", 2, "json"),))
-    root = ElementTree.fromstring(render_gate_junit(both, result))
-    (error,) = root.iter("error")
-    assert error.attrib == {"message": "base, json, epoch 2: died: signal 9", "type": "died"}
+    (failure,) = run.failures
+    windows = replace(run, failures=(replace(failure, message="one\r\ntwo\rthree\x1b"),))
+    (found,) = ElementTree.fromstring(render_gate_junit(windows, result)).iter("failure")
+    assert found.text == "one\ntwo\nthree\ufffd"
 
 
 def test_a_regressed_metric_that_could_not_be_trusted_fails_nothing() -> None:
@@ -183,7 +176,7 @@ def test_a_workflow_command_cannot_be_ended_or_begun_by_what_it_says() -> None:
     assert said == "::error title=a%3A b%2C 50 %25::c%0Ad%0D::error::e 5 %25"
     lines = annotations(*sample("injection")).splitlines()
     assert all(line.startswith("::error title=") for line in lines)
-    assert all(line.count("::error") == 1 or not line[2:].startswith("error::") for line in lines)
+    assert len(lines) == len(reasons(*sample("injection"))), "what a name says is no line of its own"
 
 
 def test_the_step_summary_is_the_comment_without_its_marker() -> None:

@@ -35,7 +35,7 @@ def drawn(*parts: Part, interrupted: bool = False) -> list[str]:
 
 def test_a_gate_that_works_is_told_in_two_lines_and_a_conclusion() -> None:
     first, second, conclusion = drawn(SAME, PLANTED)
-    assert first.startswith("✓ A against A passes  CPU per request +10.30 % [9.70 to 10.90], 9 launches, ")
+    assert first.startswith("✓ A against A passes  CPU per request +10.30 % [9.70 to 10.90], 9 epochs, ")
     assert second.startswith("✓ 10 % planted is regressed  CPU per request")
     assert second.endswith("caught by Throughput and CPU per request")
     assert conclusion == "The gate works on this machine: equal code passes, and a slowdown of 10 % is caught."

@@ -1,5 +1,6 @@
 """Every branch of the verdict, from made-up epochs."""
 
+from collections.abc import Container
 from dataclasses import replace
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from sgibench.results.errors import ExitCode, TargetError
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.looks import plan_looks
-from sgibench.results.gate.records import BASE, HEAD, EpochNoise, FailureKind, GateFailure
+from sgibench.results.gate.records import BASE, HEAD, EpochNoise, FailureKind, GateEpoch, GateFailure
 from sgibench.results.gate.settings import GateMetric, GateSettings
 from sgibench.results.gate.verdicts import GateVerdict, MetricResult, MetricVerdict
+from sgibench.results.ledger import Ledger
 
 from ..builders import ledger, problem
 from .builders import epoch, epochs, gate_run, without
@@ -151,28 +153,58 @@ def test_a_base_that_fails_is_an_error_of_the_tool_and_no_verdict() -> None:
 
 
 def test_errors_of_the_head_alone_are_a_failure() -> None:
-    bad = [epoch(number, {}, errors={HEAD: ledger(900, status=100)}) for number in (1, 2, 3)]
-    assert judge(gate_run(bad[:2], PLANNED), final=False).verdict is GateVerdict.GO_ON
+    bad = [epoch(number, {}, errors={HEAD: ledger(900, status=100)}) for number in range(1, 6)]
+    assert judge(gate_run(bad[:4], PLANNED), final=False).verdict is GateVerdict.GO_ON
     result = judge(gate_run(bad, PLANNED), final=False)
-    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 3)
+    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 5)
     assert "10.00%" in result.reasons[0]
     # Whenever it is judged: what came after the verdict does not change it.
-    later = gate_run([*bad, *epochs(13)[3:]], PLANNED)
-    assert judge(later, final=True).decided_at == 3
+    later = gate_run([*bad, *epochs(13)[5:]], PLANNED)
+    assert judge(later, final=True).decided_at == 5
 
 
-def test_errors_of_the_head_that_come_and_go_let_it_not_pass() -> None:
-    those = [
-        replace(each, ledgers={**each.ledgers, ("json", HEAD): ledger(900, status=100)})
-        if each.number in (4, 11)
-        else each
-        for each in epochs(13)
+def wrong_in(numbers: Container[int], bad: Ledger, count: int = 13) -> list[GateEpoch]:
+    """Equal epochs, but for the head's errors in those."""
+    return [
+        replace(each, ledgers={**each.ledgers, ("json", HEAD): bad}) if each.number in numbers else each
+        for each in epochs(count)
     ]
-    result = judge(gate_run(those, PLANNED), final=True)
-    assert (result.verdict, result.decided_at) == (GateVerdict.PASS, 9)  # of those there were by then, one erred
+
+
+@pytest.mark.parametrize(
+    ("numbers", "bad", "reason"),
+    [
+        ((4, 11), ledger(900, status=100), "in 2 of 13 epochs (200 status); the base errs in none: too seldom"),
+        ((4,), ledger(900, status=100), "in 1 of 13 epochs (100 status); the base errs in none: too seldom"),
+        ((2, 11), ledger(900, timeout=100), "in 2 of 13 epochs (200 timeout)"),
+        (range(1, 6), ledger(9999, body=1), "5 of 58,000 requests wrongly or not at all (5 body), wrongly in 5 of 13"),
+    ],
+)
+def test_errors_of_the_head_that_are_too_few_to_be_sure_let_it_not_pass(
+    numbers: Container[int], bad: Ledger, reason: str
+) -> None:
+    those = wrong_in(numbers, bad)
     result = judge(gate_run(those, GateSettings()), final=True)
     assert result.verdict is GateVerdict.INCONCLUSIVE
-    assert "in 2 of 13 epochs (200 status)" in result.reasons[0]
+    assert reason in result.reasons[0]
+
+
+def test_a_wrong_answer_before_the_first_look_holds_the_pass_up_to_the_end() -> None:
+    those = wrong_in((4,), ledger(900, status=100))
+    assert judge(gate_run(those[:12], PLANNED), final=False).verdict is GateVerdict.GO_ON
+    assert judge(gate_run(those, PLANNED), final=True).verdict is GateVerdict.INCONCLUSIVE
+    later = wrong_in((11,), ledger(900, status=100))
+    assert judge(gate_run(later, PLANNED), final=True).decided_at == 9  # by then there was none
+
+
+@pytest.mark.parametrize("bad", [ledger(900, status=100), ledger(900, timeout=100), ledger(9999, status=1)])
+def test_errors_that_no_coin_would_give_to_the_head_are_seen_at_planned_looks_and_at_the_end(bad: Ledger) -> None:
+    those = wrong_in(range(2, 10), bad)  # the first epoch has none
+    result = judge(gate_run(those, PLANNED), final=True)
+    assert (result.verdict, result.decided_at) == (GateVerdict.REGRESSED, 9)
+    unplanned = gate_run(those[:10], GateSettings())
+    assert judge(unplanned, final=False).verdict is GateVerdict.GO_ON
+    assert judge(unplanned, final=True).verdict is GateVerdict.REGRESSED
 
 
 def test_a_load_side_at_its_limit_lets_nothing_pass_and_hides_no_regression() -> None:
@@ -182,6 +214,14 @@ def test_a_load_side_at_its_limit_lets_nothing_pass_and_hides_no_regression() ->
     assert "load side" in result.reasons[0]
     worse = [replace(each, limited=("json",)) for each in epochs(13, {GateMetric.CPU: 5.0})]
     assert judge(gate_run(worse, PLANNED), final=True).verdict is GateVerdict.REGRESSED
+
+
+def test_where_both_sides_miss_deadlines_alike_what_is_left_to_compare_is_no_pass() -> None:
+    late = {("json", side): ledger(800, timeout=200) for side in (BASE, HEAD)}
+    result = judge(gate_run([replace(each, ledgers=late) for each in epochs(13)], PLANNED), final=True)
+    assert result.verdict is GateVerdict.INCONCLUSIVE
+    assert "the base itself left requests unanswered" in result.reasons[0]
+    assert "in 13 of 13 epochs" in result.reasons[0]
 
 
 def test_noisy_epochs_are_left_out_whole_and_named() -> None:

@@ -171,6 +171,18 @@ def test_a_leak_is_the_slope_of_memory_over_requests() -> None:
     assert change(found[WHOLE, GateMetric.LEAK], GateMetric.LEAK) == pytest.approx(1024, abs=20)
 
 
+def test_what_is_taken_once_is_no_leak_where_few_requests_would_divide_it() -> None:
+    """A fifth of a MiB that the head alone takes, after its warm-up."""
+    few = [
+        Growth(side, *mark) for side, taken in ((BASE, 0), (HEAD, 0.2)) for mark in ((100, 50.0), (1099, 50.0 + taken))
+    ]
+    assert (WHOLE, GateMetric.LEAK) not in values_of(GateTurns((), tuple(few)))
+    enough = [Growth(HEAD, 2000, 60.0, 2), Growth(HEAD, 3024, 60.0, 2)]
+    assert growth_slope([*few[2:], *enough]) == 0
+    only_the_head = [*few, Growth(HEAD, 1100, 50.2)]
+    assert (WHOLE, GateMetric.LEAK) not in values_of(GateTurns((), tuple(only_the_head)))
+
+
 @pytest.mark.parametrize("requests", [[], [500], [500, 500]])
 def test_a_slope_needs_two_different_marks(requests: list[int]) -> None:
     assert growth_slope([Growth(BASE, count, 50.0) for count in requests]) is None
@@ -211,7 +223,7 @@ def test_what_is_taken_between_stretches_is_no_leak() -> None:
         Growth(BASE, 100, 20.0, 1),
         Growth(BASE, 1100, 20.0, 1),
         Growth(BASE, 1200, 30.0, 2),
-        Growth(BASE, 1700, 30.0, 2),
+        Growth(BASE, 2200, 30.0, 2),
     ]
     assert growth_slope(marks) == 0
     leaking = [

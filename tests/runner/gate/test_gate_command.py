@@ -1,12 +1,11 @@
 """``bench gate`` on real servers, from the command to the exit code."""
 
-import contextlib
+import errno
 import json
 import signal
-import subprocess
+from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -18,14 +17,17 @@ from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.store import GateStore, load_gate
 from sgibench.results.gate.verdicts import GateVerdict
 from sgibench.runner.cli import _add_commands, cli
+from sgibench.runner.commands.gate import hand_out
 from sgibench.runner.gate.carrying_out import Gate, carry_out
 from sgibench.runner.gate.config import GateConfig
 from sgibench.runner.gate.measuring import GateOutcome
 from sgibench.runner.targets.scratch import PREFIX
 
+from ...results.gate.builders import epochs, gate_run
 from ..commands.cli import bench, family_of, living, start_bench
 from ..waiting import eventually
 from .repositories import app, git, repository, worktrees
+from .running import launched
 
 
 @pytest.fixture
@@ -88,6 +90,34 @@ def test_a_head_that_cannot_be_imported_is_regressed_with_its_own_words(project:
     assert json.loads(again.stdout) == document
 
 
+def test_a_summary_that_cannot_be_written_is_a_warning_and_a_run_cut_short_no_line_of_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    history = tmp_path / "history.jsonl"
+    run = gate_run(epochs(2))
+    for status, lines in (("interrupted", 0), ("complete", 1)):
+        hand_out(replace(run, status=status), judge(run, final=True), GateConfig(history=str(history)))
+        assert len(history.read_text().splitlines() if history.exists() else []) == lines
+    assert "::warning title=bench gate::no summary: cannot write" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("fault", [BrokenPipeError(errno.EPIPE, "Broken pipe"), OSError(28, "full"), EOFError()])
+def test_what_goes_wrong_outside_never_ends_with_the_code_of_a_regression(
+    project: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise fault
+
+    monkeypatch.chdir(project)
+    monkeypatch.setattr("sgibench.runner.commands.gate.carry_out", broken)
+    error = invoked("--base", "main", "--app", "app:app").exception
+    assert isinstance(error, BenchError)
+    assert error.exit_code == 2
+    assert type(fault).__name__ in error.told
+
+
 def test_a_base_that_cannot_be_imported_is_no_verdict(tmp_path: Path) -> None:
     project = repository(tmp_path / "project", {"app.py": "import not_there\n"})
     (project / "app.py").write_text(app())
@@ -129,6 +159,7 @@ def test_a_path_that_the_base_refuses_is_told(project: Path) -> None:
         (("--app", "fastpi", "--base", "main"), "did you mean 'fastapi'"),
         (("--rejudge", "nowhere"), "is not the folder of a gate's run"),
         (("--rejudge", "nowhere", "--base", "main"), "--base does not go with it"),
+        (("--rejudge", "nowhere", "--seed", "7"), "--seed does not go with it"),
     ],
 )
 def test_bad_input_is_told_with_exit_code_2(
@@ -139,12 +170,6 @@ def test_bad_input_is_told_with_exit_code_2(
     assert isinstance(error, BenchError)
     assert message in error.told
     assert error.exit_code == 2
-
-
-def launched(bench: "subprocess.Popen[str]") -> bool:
-    with contextlib.suppress(psutil.Error):  # one that was there may be gone
-        return any("uvicorn" in " ".join(process.cmdline()) for process in living(family_of(bench.pid)))
-    return False
 
 
 def test_ctrl_c_leaves_nothing_behind_but_a_run_that_says_so(project: Path) -> None:

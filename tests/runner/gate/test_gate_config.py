@@ -1,10 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from sgibench.results.errors import StoreError, UsageError
-from sgibench.results.gate.settings import GateMetric
-from sgibench.runner.gate.config import GateConfig, read_config, where_else
+from sgibench.results.gate.settings import GateMetric, GateSettings
+from sgibench.runner.gate.config import SHORT_NAMES, GateConfig, read_config, where_else
+from sgibench.runner.gate.files import is_stream, write_file
 
 
 def write(folder: Path, text: str) -> Path:
@@ -86,3 +88,43 @@ def test_a_file_that_could_not_be_written_in_the_end_is_told_at_the_beginning(tm
     for name in (".", "file/junit.xml"):
         with pytest.raises(StoreError, match="cannot write"):
             GateConfig(junit=str(tmp_path / name)).check_files()
+
+
+def test_a_pipe_and_what_is_open_already_are_written_to_and_stay_what_they_are(tmp_path: Path) -> None:
+    pipe, file, link = tmp_path / "pipe", tmp_path / "file", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    GateConfig(junit=str(pipe), markdown="/dev/stdout", history="/dev/stderr").check_files()
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        for path in (pipe, link):
+            write_file(path, "the verdict")
+        assert os.read(reader, 100) == b"the verdict"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert file.read_text() == "the verdict"
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        assert is_stream(Path(name)), "also where it leads to a file"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_file_that_is_replaced_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "junit.xml"
+    file.parent.mkdir()
+    file.touch()
+    file.parent.chmod(0o555)
+    with pytest.raises(StoreError, match="cannot write"):
+        GateConfig(junit=str(file)).check_files()
+    GateConfig(history=str(file)).check_files()
+
+
+def test_the_documentation_has_every_key_and_metric() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "ci.md").read_text(encoding="utf-8")
+    keys = text.partition("### All keys")[2].partition("### Metrics")[0]
+    assert [key for key in GateConfig.model_fields if f"`{key}`" not in keys] == []
+    metrics = text.partition("### Metrics")[2].partition("\n## ")[0]
+    for name, metric in SHORT_NAMES.items():
+        (row,) = (line for line in metrics.splitlines() if line.startswith(f"| `{name}` | `{metric.value}` |"))
+        assert f" {GateSettings().threshold_of(metric):g} " in row

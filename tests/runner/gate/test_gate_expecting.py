@@ -7,6 +7,7 @@ import pytest
 
 from sgibench.apps.catalogue import Interface
 from sgibench.results.errors import TargetError
+from sgibench.results.gate.records import BASE
 from sgibench.runner.gate.expecting import AsBase, Wanted
 from sgibench.runner.load.orders import Expectation
 from sgibench.runner.selection.workloads import path_scenario
@@ -61,7 +62,7 @@ def test_a_body_that_is_the_same_in_two_launches_is_what_the_head_must_answer(
     assert isinstance(head, TargetError)
     assert "otherwise than the base: a body of 8 bytes, expected 5" in head.message
     assert "--expect status" in head.hint
-    assert as_base.service_s["path-root"] > 0
+    assert as_base.service_s["path-root", BASE] > 0
 
 
 def test_a_body_that_the_base_changes_from_launch_to_launch_is_not_compared(
@@ -71,6 +72,7 @@ def test_a_body_that_the_base_changes_from_launch_to_launch_is_not_compared(
     targets = targets_of(tmp_path, app(body=HASHED.format("x")), app(body=HASHED.format("y")))
     for launch in range(2):
         assert [expected(proof) for proof in proofs_of(as_base, targets, launch)] == [Expectation(200)] * 2
+    assert as_base.unheld == ("GET /",), "which is told"
 
 
 def test_where_the_status_is_all_that_counts_bodies_may_differ_and_another_status_may_not(

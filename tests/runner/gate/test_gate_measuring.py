@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
@@ -14,10 +15,12 @@ from sgibench.results.gate.store import load_gate
 from sgibench.results.gate.verdicts import GateVerdict
 from sgibench.results.histogram import Histogram
 from sgibench.results.records import Level, Problem, ProblemCode, Severity, Trial
+from sgibench.runner.gate.asked import Pressed, pieces_for, pressing_s
 from sgibench.runner.gate.launches import mildly
 from sgibench.runner.gate.measuring import check_budget, judged, least_s
 from sgibench.runner.load.orders import Block, BlockReport, TurnListener
 
+from ..fakes import JSON
 from .worlds import GateLoad, World
 
 
@@ -110,6 +113,35 @@ def test_a_head_that_is_many_times_slower_does_not_make_launches_long(tmp_path: 
     assert {block.arrival.connections for block in world.load.blocks[2:]} <= {8, 10}, "whose answers come in soon"
 
 
+@pytest.mark.parametrize(
+    "found",
+    [
+        Pressed(5000, 25, 0.0002, 0.3),  # a wait of 300 ms was added
+        Pressed(5000, 50, 0.0002, 0.02),  # a hundred times the work
+        Pressed(1, 1, 1.0, 1.0),
+        Pressed(0.5, 0.1, 2.0, 10.0),
+    ],
+)
+def test_however_slow_the_sides_are_a_launch_is_short_enough_for_a_dozen_in_three_minutes(found: Pressed) -> None:
+    closed, opened = pieces_for(JSON, 8, found)
+    turn_s, window_s = (float(piece.scenario.turn_ms or 0) / 1000 for piece in (closed, opened))
+    windows = opened.seconds / window_s
+    late_s = windows * min(opened.level.concurrency, (opened.level.rate_rps or 0) * window_s) / found.slower_rps
+    assert turn_s <= 1 >= window_s
+    if found.base_rps > 1:
+        assert pressing_s((closed, opened)) + late_s < 12
+
+
+def test_a_head_that_often_errs_in_the_rehearsal_and_in_the_next_is_regressed_before_it_takes_the_budget(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path, rates={BASE: 2000.0, HEAD: 200.0})
+    world.load.errors = (HEAD,)  # one in each turn of 20
+    outcome = world.run()
+    assert (outcome.result.verdict, outcome.run.epochs) == (GateVerdict.REGRESSED, ())
+    assert "not answered rightly" in outcome.result.reasons[0]
+
+
 @pytest.mark.parametrize("side", [BASE, HEAD])
 def test_a_side_that_does_not_start_twice_fails(tmp_path: Path, side: str) -> None:
     world = World(tmp_path)
@@ -147,7 +179,7 @@ def test_wrong_answers_under_load_are_regressed_where_the_base_has_none(tmp_path
     result = world.run().result
     assert result.verdict is GateVerdict.REGRESSED
     assert "wrongly" in result.reasons[0]
-    assert result.epochs == 3
+    assert result.epochs == 5
 
 
 @pytest.mark.parametrize("errors", [(BASE,), (BASE, HEAD)])
@@ -196,6 +228,14 @@ def test_a_run_that_was_killed_has_no_last_look(tmp_path: Path) -> None:
     assert judged(replace(stored, epochs=stored.epochs[:6])).verdict is GateVerdict.INCONCLUSIVE
 
 
+def test_launches_too_long_for_the_budget_are_told_with_what_they_take(tmp_path: Path) -> None:
+    world = World(tmp_path, settings=replace(GateSettings(), budget_s=8.0))
+    with pytest.raises(UsageError, match=r"a verdict needs \d+ epochs") as caught:
+        world.run()
+    assert re.fullmatch(r"--budget \d+0s, or fewer paths", caught.value.hint)
+    assert load_gate(tmp_path / "run").status == "interrupted"
+
+
 def test_a_noisy_comparison_ends_with_the_budget_undecided(tmp_path: Path) -> None:
     world = World(tmp_path, settings=GateSettings(gated=(GateMetric.CPU,), budget_s=100.0))
 
@@ -226,7 +266,7 @@ def test_unbalanced_books_are_tried_again_and_end_the_gate_in_the_end(tmp_path: 
 
 def test_a_budget_in_which_nothing_can_be_decided_is_refused_with_what_it_takes() -> None:
     settings = GateSettings(budget_s=5.0)
-    with pytest.raises(UsageError, match=r"a budget of 5 s is too small: a verdict needs \d+ launches") as caught:
+    with pytest.raises(UsageError, match=r"a budget of 5 s is too small: a verdict needs \d+ epochs") as caught:
         check_budget(1, settings)
     assert f"--budget {math.ceil(least_s(1, settings) / 10) * 10}s" in caught.value.hint
     check_budget(1, GateSettings())

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from sgibench.runner.gate.self_test import Pricing, loop_ns, loops_for
 from ...results.gate.builders import epochs, gate_run
 from ..commands.cli import family_of, living, start_bench
 from ..waiting import eventually
+from .running import launched
 
 
 def taking(*cpu_us: float) -> list[GateEpoch]:
@@ -81,10 +81,6 @@ def test_what_makes_no_sense_beside_it_is_refused_by_name_before_anything_is_mad
     assert message in error.told
     assert error.exit_code == 2
     assert list(tmp_path.iterdir()) == []
-
-
-def launched(bench: "subprocess.Popen[str]") -> bool:
-    return any("uvicorn" in " ".join(process.cmdline()) for process in living(family_of(bench.pid)))
 
 
 def test_ctrl_c_tells_what_there_is_and_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

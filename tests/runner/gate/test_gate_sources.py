@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from sgibench.results.errors import TargetError, UsageError
+from sgibench.results.problems import ProblemCode
 from sgibench.runner.gate import sources
 from sgibench.runner.gate.building import Building, build, import_root, prepare, python_in
-from sgibench.runner.gate.repository import Repository
-from sgibench.runner.gate.sources import Tree, find_side, find_sides, trees
-from sgibench.runner.targets.scratch import PREFIX
+from sgibench.runner.gate.repository import Repository, is_apart
+from sgibench.runner.gate.sources import Note, Tree, find_side, find_sides, trees
+from sgibench.runner.targets.scratch import LOCK, PREFIX
 
 from .repositories import app, commit, git, repository, worktrees
 
@@ -25,7 +26,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_ref_and_the_working_tree_lie_under_paths_of_one_length_and_nothing_is_left(project: Path) -> None:
-    notes: list[str] = []
+    notes: list[Note] = []
     with trees(*find_sides("main", ".", project, notes), notes) as (base, head):
         assert (base.root / "app.py").read_text() == app()
         assert (head.root / "app.py").read_text() == app(work=1)
@@ -65,22 +66,30 @@ def test_what_git_ignores_is_left_out_and_named_unless_no_app_misses_it(project:
     for name in (".env", "env/pyvenv.cfg", "__pycache__/x.pyc", "_version.py", "bench-results/run/gate.json"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("x")
-    notes: list[str] = []
+    notes: list[Note] = []
     with trees(*find_sides("main", ".", project, notes), notes) as (_, head):
         assert not (head.root / ".env").exists()
         assert not (head.root / "bench-results").exists(), "what the gate wrote before is no part of the app"
-    assert notes == ["head: what git ignores is left out, as it is from a ref: .env, _version.py"]
+    told = "head: what git ignores is left out, as it is from a ref: .env, _version.py"
+    assert notes == [Note(told, ProblemCode.SIDES)]
 
 
 def test_results_of_earlier_gates_do_not_change_a_side_and_equal_sides_are_told(tmp_path: Path) -> None:
     project = repository(tmp_path / "project", {"app.py": app()})
-    for name in ("bench-results/gate.json", "out/gate.json", "out/turns/e001.json"):
+    for name in ("bench-results/run/gate.json", "out/gate.json", "out/turns/e001.json"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
-    notes: list[str] = []
+    notes: list[Note] = []
     _, head = find_sides("main", ".", project, notes)
     assert not head.changed
-    assert notes == [f"both sides are commit {head.commit[:7]}: they are the same"]
+    assert notes == [Note(f"both sides are commit {head.commit[:7]}: they are the same", ProblemCode.SIDES)]
+
+
+def test_an_app_may_have_a_file_of_the_name_that_a_run_has(tmp_path: Path) -> None:
+    (tmp_path / "gate.json").touch()
+    assert not is_apart(tmp_path)
+    (tmp_path / "turns").mkdir()
+    assert is_apart(tmp_path)
 
 
 def test_a_folder_that_git_ignores_is_taken_as_it_is(project: Path) -> None:
@@ -150,11 +159,12 @@ def test_a_folder_too_large_to_copy_is_used_in_place_and_that_is_told(
     for name, size in (("small", 10), ("large-one", 5000)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "data").write_bytes(b"x" * size)
-    notes: list[str] = []
+    notes: list[Note] = []
     with trees(*find_sides("small", "large-one", tmp_path, notes), notes) as (_, head):
         assert head.root == tmp_path / "large-one"
     assert (tmp_path / "large-one" / "data").is_file()
-    assert any("used in place" in note for note in notes)
+    (told,) = (note for note in notes if "used in place" in note.text)
+    assert told.code is ProblemCode.SIDES, "the report tells it too"
 
 
 @pytest.mark.parametrize(
@@ -229,21 +239,58 @@ def test_what_a_killed_gate_left_behind_goes_with_the_next_one(project: Path, tm
     assert worktrees(project) == [str(other)], "a user's own worktree is the user's to forget"
 
 
+def test_what_a_killed_gate_left_behind_elsewhere_goes_too(project: Path, tmp_path: Path) -> None:
+    """TMPDIR named another folder then."""
+    left = tmp_path / "elsewhere" / f"{PREFIX}killed"
+    left.mkdir(parents=True)
+    (left / LOCK).touch()
+    git(project, "worktree", "add", "--quiet", "--detach", str(left / "base"), "main")
+    with trees(*find_sides("main", ".", project, []), []):
+        pass
+    assert worktrees(project) == []
+    assert not left.exists()
+
+
 def test_a_name_that_is_both_is_the_ref(project: Path) -> None:
     (project / "main").mkdir()
-    notes: list[str] = []
+    notes: list[Note] = []
     assert find_side("base", "main", project, notes).folder is None
-    assert "./main" in notes[0]
+    assert "./main" in notes[0].text
     assert find_side("base", "./main", project, []).folder == project / "main"
 
 
-def tree_of(folder: Path, side: str = "base") -> Tree:
-    return Tree(sources.Named(side, str(folder), folder, None), folder, folder, folder)
+def tree_of(folder: Path) -> Tree:
+    return Tree(sources.Named("base", str(folder), folder, None), folder, folder, folder / "origin")
 
 
-def test_a_side_is_prepared_in_its_own_folder(tmp_path: Path) -> None:
-    prepare(tree_of(tmp_path), 'echo "$SGIBENCH_SIDE" > made', tmp_path / "log")
-    assert (tmp_path / "made").read_text() == "base\n"
+def test_a_side_is_prepared_in_its_own_folder_and_knows_where_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "of-a-hook"))
+    monkeypatch.setenv("GIT_INDEX_FILE", "index")
+    tree = Tree(sources.Named("head", ".", tmp_path, None), tmp_path, tmp_path / "api", Path("/shop"))
+    tree.root.mkdir()
+    told = 'echo "$SGIBENCH_SIDE $SGIBENCH_ORIGIN ${GIT_DIR-none} ${GIT_INDEX_FILE-none}" > made'
+    prepare(tree, told, tmp_path / "log")
+    assert (tree.root / "made").read_text() == "head /shop/api none none\n"
+
+
+def test_nothing_is_written_into_a_folder_that_is_used_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "COPY_LIMIT_BYTES", 1000)
+    for name, size in (("small", 10), ("large", 5000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "app.py").write_text(app())
+        (tmp_path / name / "never_imported.py").touch()
+        (tmp_path / name / "data").write_bytes(b"x" * size)
+    with trees(*find_sides("small", "large", tmp_path, []), []) as found:
+        with pytest.raises(UsageError, match="too large to be copied"):
+            build(found, Building("app:app", prepare="touch hurt"), lambda name: tmp_path / f"{name}.log", print)
+        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
+        for tree in found:
+            assert not (tree.root / "hurt").exists()
+            assert not list(tree.root.rglob("never_imported.*.pyc")), "else one side only would be byte-compiled"
 
 
 def test_a_side_that_cannot_be_prepared_says_why(tmp_path: Path) -> None:
