@@ -88,8 +88,9 @@ def check_budget(scenarios: int, settings: GateSettings, share: float = 1.0) -> 
     least = least_s(scenarios, settings, share)
     if settings.budget_s < least:
         raise UsageError(
-            f"a budget of {settings.budget_s:g} s is too small: a verdict needs {epochs_to_decide(settings, scenarios)} "
-            f"epochs (launches of both sides), which take about {math.ceil(least)} s",
+            f"a budget of {settings.budget_s:g} s is too small: a verdict needs "
+            f"{epochs_to_decide(settings, scenarios)} epochs (launches of both sides), which take about "
+            f"{math.ceil(least)} s",
             f"--budget {math.ceil(least / 10) * 10}s, or fewer paths",
         )
 

@@ -174,12 +174,12 @@ def test_a_leak_is_the_slope_of_memory_over_requests() -> None:
 def test_what_is_taken_once_is_no_leak_where_few_requests_would_divide_it() -> None:
     """A fifth of a MiB that the head alone takes, after its warm-up."""
     few = [
-        Growth(side, *mark) for side, taken in ((BASE, 0), (HEAD, 0.2)) for mark in ((100, 50.0), (1099, 50.0 + taken))
+        Growth(side, *mark) for side, taken in ((BASE, 0), (HEAD, 0.2)) for mark in ((100, 50.0), (599, 50.0 + taken))
     ]
     assert (WHOLE, GateMetric.LEAK) not in values_of(GateTurns((), tuple(few)))
     enough = [Growth(HEAD, 2000, 60.0, 2), Growth(HEAD, 3024, 60.0, 2)]
     assert growth_slope([*few[2:], *enough]) == 0
-    only_the_head = [*few, Growth(HEAD, 1100, 50.2)]
+    only_the_head = [*few, Growth(HEAD, 600, 50.2)]
     assert (WHOLE, GateMetric.LEAK) not in values_of(GateTurns((), tuple(only_the_head)))
 
 
