@@ -14,19 +14,19 @@ Plan = Mapping[Pool, int]
 # called regressed by throughput or CPU, and 11 by anything else. So what is judged at 90 s alone has 13 to 16, of which
 # a draw is nearly all; what is judged with more time has more.
 _ONE_APP = {
-    f"{NO_PLANT}/quiet": 40,
-    "cpu-1/quiet": 46,
-    "cpu-2/quiet": 26,
-    "cpu-3/quiet": 14,
-    "cpu-5/quiet": 14,
-    "cpu-10/quiet": 14,
+    f"{NO_PLANT}/quiet": 30,
+    "cpu-1/quiet": 28,
+    "cpu-2/quiet": 20,
+    "cpu-3/quiet": 13,
+    "cpu-5/quiet": 13,
+    "cpu-10/quiet": 13,
     "await-2ms/quiet": 13,
     "kept-10mib/quiet": 13,
     "leak-1kb/quiet": 13,
-    f"{NO_PLANT}/steady": 16,
-    f"{NO_PLANT}/bursts": 16,
-    "cpu-5/steady": 16,
-    "cpu-5/bursts": 16,
+    f"{NO_PLANT}/steady": 14,
+    f"{NO_PLANT}/bursts": 14,
+    "cpu-5/steady": 14,
+    "cpu-5/bursts": 14,
 }
 _TINY = {f"{NO_PLANT}/quiet": 4, "cpu-10/quiet": 4, f"{NO_PLANT}/bursts": 2}
 
