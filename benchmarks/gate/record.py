@@ -119,7 +119,7 @@ class Recorder:
         lines = list(found["lines"])
         if not self.told:
             self.told = True
-            about = {"kind": "session", "at_s": lines[-1]["at_s"], "command": sys.argv[1:]}
+            about = {"kind": "session", "at_s": lines[-1]["at_s"]}
             lines.insert(0, {**about, "environment": found["environment"]})
         self._add(lines)
         if lines[-1]["epochs"]:

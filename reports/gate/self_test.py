@@ -45,7 +45,7 @@ def _line(part: Part, test: SelfTest) -> Text:
 
 def said(part: Part, test: SelfTest) -> str:
     """``A against A passes``."""
-    what = "A against A" if part.name is PartName.SAME else f"{test.planted_percent:g} % planted"
+    what = "A against A" if part.name is PartName.SAME else f"some {test.planted_percent:g} % planted"
     return f"{what} {VERBS.get(part.verdict, UNDECIDED)}"
 
 
@@ -62,7 +62,7 @@ def figures(part: Part) -> str:
 
 def conclusion(test: SelfTest) -> tuple[str, ...]:
     """Whether the gate is to be believed here; where it is not, why, where to look, and what to do."""
-    percent = f"{test.planted_percent:g} %"
+    percent = f"some {test.planted_percent:g} %"
     if test.interrupted:
         return ("Interrupted before it could be told.",)
     if test.judgement is Judgement.RIGHT:

@@ -36,9 +36,9 @@ def drawn(*parts: Part, interrupted: bool = False) -> list[str]:
 def test_a_gate_that_works_is_told_in_two_lines_and_a_conclusion() -> None:
     first, second, conclusion = drawn(SAME, PLANTED)
     assert first.startswith("✓ A against A passes  CPU per request +10.30 % [9.70 to 10.90], 9 epochs, ")
-    assert second.startswith("✓ 10 % planted is regressed  CPU per request")
+    assert second.startswith("✓ some 10 % planted is regressed  CPU per request")
     assert second.endswith("caught by Throughput and CPU per request")
-    assert conclusion == "The gate works on this machine: equal code passes, and a slowdown of 10 % is caught."
+    assert conclusion == "The gate works on this machine: equal code passes, and a slowdown of some 10 % is caught."
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_a_gate_that_works_is_told_in_two_lines_and_a_conclusion() -> None:
         ),
         (
             (SAME, part(PartName.PLANTED, GateVerdict.PASS)),
-            ("it lets a slowdown of 10 % pass.", "out/planted/report.html", "Run it once more"),
+            ("it lets a slowdown of some 10 % pass.", "out/planted/report.html", "Run it once more"),
         ),
         (
             (SAME, part(PartName.PLANTED, GateVerdict.REGRESSED, (), ("the head failed (died)",))),
-            ("it blames a slowdown of 10 % on something else.", "The head failed (died)."),
+            ("it blames a slowdown of some 10 % on something else.", "The head failed (died)."),
         ),
         (
             (SAME, part(PartName.PLANTED, GateVerdict.INCONCLUSIVE, (), ("the machine was too noisy",))),

@@ -11,7 +11,7 @@ from sgibench.results.gate.records import GateEpoch, Pair
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.store import load_gate
 from sgibench.results.gate.verdicts import GateVerdict
-from sgibench.runner.gate.self_test import Pricing, loop_ns, loops_for
+from sgibench.runner.gate.self_test import COLD, Pricing, loop_ns, loops_for
 
 from ...results.gate.builders import epochs, gate_run
 from ..commands.cli import family_of, living, start_bench
@@ -51,7 +51,7 @@ def test_the_price_is_taken_once_after_each_launch_and_the_gate_judges_as_ever()
     pricing = Pricing(iter([40.0, 50.0]).__next__)
     runs = [gate_run(epochs(count)) for count in (1, 2)]
     assert [pricing(run).verdict for run in runs] == [GateVerdict.GO_ON] * 2
-    assert pricing.seen == [40.0, 50.0]
+    assert pricing.seen == pytest.approx([COLD * 40.0, COLD * 50.0])
 
 
 @pytest.mark.parametrize(
