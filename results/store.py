@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 REPORT = "report.html"
+REMEDY = "remove that file to go on without it, if it is one of trials/; otherwise measure again"
 NAME_BYTES_MAX = 200  # file systems take 255
 # The columns of turns.csv, in order; also of a run without any turn.
 OF_TRIAL = ("epoch", "target", "scenario")
@@ -87,7 +88,7 @@ class RunStore:
 
     def save_manifest(self, manifest: Manifest) -> None:
         """Save what is known of the run so far."""
-        write_atomically(self.folder / MANIFEST, _json(manifest_to_dict(manifest)))
+        write_atomically(self.folder / MANIFEST, as_json(manifest_to_dict(manifest)))
 
     def save_trials(self, trials: Sequence[Trial], samples: Iterable[Mapping[str, Any]] = ()) -> None:
         """Save one finished piece: the trials of one epoch, scenario and level, and the samples taken meanwhile."""
@@ -101,7 +102,7 @@ class RunStore:
         if len(table):
             write_atomically(self.folder / "samples" / f"{stem}.csv", table.to_csv(index=False))
         document = {"schema_version": SCHEMA_VERSION, "trials": [trial_to_dict(trial) for trial in trials]}
-        write_atomically(self.folder / "trials" / f"{stem}.json", _json(document))
+        write_atomically(self.folder / "trials" / f"{stem}.json", as_json(document))
 
     def finish(self, manifest: Manifest, trials: Sequence[Trial], summary: Mapping[str, Any], page: str) -> None:
         """Save tables, summary and report, and last the manifest that says the run is over."""
@@ -118,7 +119,7 @@ class RunStore:
 
 def save_report(folder: Path, summary: Mapping[str, Any], page: str) -> Path:
     """Save the published result and its page into a run's folder; returns the page's path. Raises StoreError."""
-    write_atomically(folder / SUMMARY, _json(summary))
+    write_atomically(folder / SUMMARY, as_json(summary))
     write_atomically(folder / REPORT, page)
     return folder / REPORT
 
@@ -152,17 +153,22 @@ def load_run(folder: Path) -> Run:
         near = ", ".join(sorted(str(found.parent) for found in folder.glob(f"*/{MANIFEST}"))[-3:])
         hint = f"did you mean one of: {near}" if near else "name the folder that `bench run` printed"
         raise StoreError(f"{folder} is not a run's folder: it has no {MANIFEST}", hint)
-    manifest = _read(path, manifest_from_dict)
+    manifest = read_document(path, manifest_from_dict, SCHEMA_VERSION, REMEDY)
     targets, scenarios = ({item.name for item in items} for items in (manifest.targets, manifest.scenarios))
     trials: list[Trial] = []
     for piece in sorted((folder / "trials").glob("*.json")):
-        found: list[Trial] = _read(piece, lambda data: [trial_from_dict(item) for item in data["trials"]])
+        found: list[Trial] = read_document(piece, trials_from_dict, SCHEMA_VERSION, REMEDY)
         for trial in found:
             if trial.target not in targets or trial.scenario not in scenarios:
                 detail = f"a trial names {trial.target!r} under {trial.scenario!r}, which the manifest lacks"
-                raise _damaged(piece, detail)
+                raise StoreError(f"{piece} is damaged: {detail}", REMEDY)
         trials += found
     return Run(manifest, tuple(trials))
+
+
+def trials_from_dict(data: Mapping[str, Any]) -> list[Trial]:
+    """The trials of a stored piece. Raises KeyError, TypeError or ValueError for what is none."""
+    return [trial_from_dict(item) for item in data["trials"]]
 
 
 def interrupted(manifest: Manifest) -> Manifest:
@@ -174,31 +180,29 @@ def interrupted(manifest: Manifest) -> Manifest:
     return replace(manifest, status="interrupted", problems=(*manifest.problems, note))
 
 
-def _read(path: Path, parse: Callable[[Any], Any]) -> Any:
+def read_document(path: Path, parse: Callable[[Any], Any], newest: int, remedy: str) -> Any:
+    """What `parse` makes of a stored document of a schema version up to `newest`.
+
+    Raises StoreError: it cannot be read, was written by a newer version, or is damaged (`remedy` says what to do then).
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = int(data["schema_version"])
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path}: {error}", "check the folder's permissions") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
-    if version > SCHEMA_VERSION:
+        raise StoreError(f"{path} is damaged: {error}", remedy) from error
+    if version > newest:
         raise StoreError(
-            f"{path} has schema version {version}; this sgibench reads up to {SCHEMA_VERSION}",
+            f"{path} has schema version {version}; this sgibench reads up to {newest}",
             "read it with the newer sgibench that wrote it",
         )
     try:
         return parse(data)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise StoreError(f"{path} is damaged: {type(error).__name__}: {error}", remedy) from error
 
 
-def _damaged(path: Path, detail: str) -> StoreError:
-    return StoreError(
-        f"{path} is damaged: {detail}",
-        "remove that file to go on without it, if it is one of trials/; otherwise measure again",
-    )
-
-
-def _json(data: Mapping[str, Any]) -> str:
+def as_json(data: Mapping[str, Any]) -> str:
+    """A document as it is stored."""
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -51,7 +51,7 @@ def render_gate_html(run: GateRun, result: GateResult, folder: str = "") -> str:
 def _context(run: GateRun, result: GateResult, folder: str) -> dict[str, Any]:
     gating, reported = split(result.metrics)
     figures = _figures([*gating, *reported], run, result)
-    rows = sum(len({each.scenario for each in result.metrics}) for _ in run.epochs)
+    rows = len(run.epochs) * len({each.scenario for each in result.metrics})
     every = epochs_tables(run, result) if rows <= EPOCH_ROWS_MAX else ()
     return {
         "style": Markup("\n".join(path.read_text(encoding="utf-8") for path in STYLES)),

@@ -8,19 +8,19 @@
 <run>/result.json, report.html
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError
-from ..store import REPORT, turns_table, unwritable, write_atomically
+from ..store import REPORT, as_json, read_document, turns_table, unwritable, write_atomically
 from .records import GATE_SCHEMA_VERSION, GateEpoch, GateRun, GateTurns
 from .values import epoch_of
 
 GATE = "gate.json"
 RESULT = "result.json"
+REMEDY = "an epoch that is damaged can be removed, with its turns; otherwise run the gate again"
 
 
 class GateStore:
@@ -43,16 +43,16 @@ class GateStore:
 
     def save(self, run: GateRun) -> None:
         """Save what is known besides the epochs. Raises StoreError."""
-        write_atomically(self.folder / GATE, _json({**run.to_dict(), "epochs": []}))
+        write_atomically(self.folder / GATE, as_json({**run.to_dict(), "epochs": []}))
 
     def save_epoch(self, epoch: GateEpoch) -> None:
         """Save a finished epoch: first its turns, then the values that follow from them. Raises StoreError."""
         name = f"e{epoch.number:03d}.json"
         if epoch.turns is not None:
             turns = {"schema_version": GATE_SCHEMA_VERSION, "number": epoch.number, **epoch.turns.to_dict()}
-            write_atomically(self.folder / "turns" / name, _json(turns))
+            write_atomically(self.folder / "turns" / name, as_json(turns))
         values = {"schema_version": GATE_SCHEMA_VERSION, **epoch.to_dict()}
-        write_atomically(self.folder / "epochs" / name, _json(values))
+        write_atomically(self.folder / "epochs" / name, as_json(values))
 
     def finish(self, run: GateRun, result: Mapping[str, Any], page: str) -> None:
         """Save table, result and page, and last the run that says it is over. Raises StoreError."""
@@ -66,7 +66,7 @@ class GateStore:
 
 def save_gate_report(folder: Path, result: Mapping[str, Any], page: str) -> Path:
     """Save the verdict and its page into a run's folder; returns the page's path. Raises StoreError."""
-    write_atomically(folder / RESULT, _json(result))
+    write_atomically(folder / RESULT, as_json(result))
     write_atomically(folder / REPORT, page)
     return folder / REPORT
 
@@ -103,28 +103,4 @@ def _with_turns(folder: Path, epoch: GateEpoch) -> GateEpoch:
 
 
 def _read(path: Path, parse: Callable[[Any], Any]) -> Any:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        version = int(data["schema_version"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read {path}: {error}", "check the folder's permissions") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
-    if version > GATE_SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} has schema version {version}; this sgibench reads up to {GATE_SCHEMA_VERSION}",
-            "read it with the newer sgibench that wrote it",
-        )
-    try:
-        return parse(data)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-
-
-def _damaged(path: Path, detail: str) -> StoreError:
-    hint = "an epoch that is damaged can be removed, with its turns; otherwise run the gate again"
-    return StoreError(f"{path} is damaged: {detail}", hint)
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return read_document(path, parse, GATE_SCHEMA_VERSION, REMEDY)

@@ -75,8 +75,13 @@ class Reader(HTMLParser):
 @cache
 def read(name: str) -> Reader:
     """The page of that name, read."""
+    return read_page(page(name))
+
+
+def read_page(text: str) -> Reader:
+    """A whole page, in which every element is closed."""
     reader = Reader()
-    reader.feed(page(name))
+    reader.feed(text)
     reader.close()
     assert not reader.open, f"not closed: {[element.tag for element in reader.open]}"
     return reader

@@ -1,10 +1,8 @@
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .devtools import Tab, browser, executable
+from .devtools import Tab
 from .report_pages import page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -50,18 +48,6 @@ OVERLAPS = """
     .map(([, second]) => first + ' | ' + second));
 })
 """
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    path = executable()
-    if path is None:
-        message = "NO CHROMIUM FOUND: the page was not looked at in a browser (apt-get install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    with browser(path, tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

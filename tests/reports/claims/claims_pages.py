@@ -4,7 +4,7 @@ from functools import cache
 
 from sgibench.reports.claims.html import render_claims_html
 
-from ..report_pages import Reader
+from ..report_pages import Reader, read_page
 from .samples import sample
 
 
@@ -17,8 +17,4 @@ def page(name: str) -> str:
 @cache
 def read(name: str) -> Reader:
     """The page of that name, read."""
-    reader = Reader()
-    reader.feed(page(name))
-    reader.close()
-    assert not reader.open, f"not closed: {[element.tag for element in reader.open]}"
-    return reader
+    return read_page(page(name))
