@@ -23,8 +23,8 @@ _ONE_APP = {
     "await-2ms/quiet": 13,
     "kept-10mib/quiet": 13,
     "leak-1kb/quiet": 13,
-    f"{NO_PLANT}/steady": 20,
-    f"{NO_PLANT}/bursts": 20,
+    f"{NO_PLANT}/steady": 60,
+    f"{NO_PLANT}/bursts": 60,
     "cpu-5/steady": 20,
     "cpu-5/bursts": 20,
 }

@@ -104,9 +104,9 @@ Written by `python -m benchmarks.gate.results` from `benchmarks/data/gate/`; [RE
 that record it, and says how decisions are drawn. Brackets are 95 % intervals.
 """
 ASKED = """
-Each promise is judged at the budgets that its pools can fill: beside neighbours, and with plants other than CPU time,
-at 90 s. Of such pools of 13 to 16 epochs nearly all are in each draw: the share of many draws is little more than the
-answer to one question.
+Each promise is judged at the budgets that its pools can fill: equal versions at all of them; what is planted beside a
+neighbour, or is no CPU time, at 90 s. Of such pools of 13 to 20 epochs most are in each draw: the share of many draws
+is little more than the answer to one question.
 """
 POOLS = """
 A pool is all epochs with one app, one plant and one neighbour; they were recorded in turn, a few at a time. Changes are
@@ -129,7 +129,7 @@ from the recorded epochs, with repetition: how much hangs on which epochs were m
 A decision that is still open when the pool has no more epochs, though there is time, *ran out*: it counts in no share,
 and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has (90 s: some 13):
 the draws are then nearly the same set of epochs each time, in another order, and all of them are right or wrong
-together. That is so beside neighbours, and with plants that are no CPU time; there the pools drawn anew tell more.
+together. That is so of 5 % beside neighbours, and of plants that are no CPU time; there the pools drawn anew tell more.
 """
 CURVE = "Brackets in the chart are those from pools drawn anew."
 NAMED = "Of the decisions that said *regressed*: which metrics were named, and which stood first."

@@ -111,26 +111,37 @@ def test_a_pool_that_is_too_small_to_decide_is_not_called_inconclusive() -> None
     assert said.verdict == RAN_OUT
 
 
-def cell(pool: str, budget: Budget, verdicts: Mapping[str, int]) -> dict[str, Any]:
+def cell(pool: str, budget: Budget, verdicts: Mapping[str, int], **named: int) -> dict[str, Any]:
     """Decisions, as they are stored."""
     total = sum(verdicts.values())
-    return {"pool": pool, "budget": {"name": budget.name}, "swapped": False, "verdicts": verdicts, "decisions": total}
+    said = {"swapped": False, "verdicts": verdicts, "decisions": total, "named": named}
+    return {"pool": pool, "budget": {"name": budget.name}, **said}
 
 
 def test_what_ran_out_of_epochs_counts_in_no_share_and_is_shown() -> None:
     few, rng = made_up(EQUAL, 9, 2.0, spread=0.1), np.random.default_rng(1)
     assert bootstrapped(few, USUAL, [GateVerdict.PASS], 1, 2, rng) == {}
     cells = [
-        cell("fastapi/none/bursts", SHORT, {"pass": 90, RAN_OUT: 10}),
+        cell("fastapi/none/steady", SHORT, {"pass": 90, RAN_OUT: 10}),
         cell("fastapi/none/bursts", USUAL, {"regressed": 100}),
         cell("flask/leak-1kb/quiet", SHORT, {RAN_OUT: 3}),
         cell("flask/cpu-5/steady", SHORT, {"regressed": 9, "inconclusive": 1, RAN_OUT: 90}),
     ]
     assert share_of(cells[0], GateVerdict.PASS) == Share(90, 90)
     promised = asked_for(cells, [])
-    assert "| equal, bursts, 90 s: regressed | fastapi | at most 1 % | 0.0 % [0.0, 4.0] +10 ran out | holds" in promised
-    assert "| leak-1kb, 90 s: regressed | flask | at least 95 % | – +3 ran out | not judged |" in promised
+    named = "leak-1kb, 90 s: regressed, and `leak_bytes_per_request` named"
+    assert "| equal, steady: regressed | fastapi | at most 1 % | 0.0 % [0.0, 4.0] +10 ran out | holds" in promised
+    assert "| equal, bursts: regressed | fastapi | at most 1 % | 100.0 % [96.4, 100.0] | **does not hold**" in promised
+    assert f"| {named} | flask | at least 95 % | – +3 ran out | not judged |" in promised
     assert "+90 ran out | **does not hold** |" in promised
+
+
+def test_a_leak_that_only_shows_as_time_is_not_what_was_promised() -> None:
+    pool, verdicts = "fastapi/leak-1kb/quiet", {"regressed": 100}
+    by_time = asked_for([cell(pool, SHORT, verdicts, cpu_us_per_request=100, leak_bytes_per_request=20)], [])
+    assert "named | fastapi | at least 95 % | 20.0 % [12.7, 29.2] | **does not hold** |" in by_time
+    by_leak = asked_for([cell(pool, SHORT, verdicts, cpu_us_per_request=100, leak_bytes_per_request=100)], [])
+    assert "named | fastapi | at least 95 % | 100.0 % [96.4, 100.0] | holds |" in by_leak
 
 
 def test_errors_are_found_as_soon_as_a_run_would_find_them() -> None:
