@@ -1,6 +1,6 @@
 """Draw decisions from the recorded pools, and count what they say.
 
-    python -m benchmarks.gate.decide [--decisions 300] [--equal 1000] [--replicates 30] [--seed 1] [--data FOLDER]
+    python -m benchmarks.gate.decide [--decisions 300] [--equal 500] [--replicates 20] [--seed 1] [--data FOLDER]
 
 Each pool gives so many decisions at each budget (`--equal`: where both sides are the same, once as recorded and once
 with a coin that swaps the sides of each epoch). Writes ``decisions.json`` into the data's folder, and prints a table.
@@ -97,8 +97,8 @@ def table(cells: Sequence[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.decide")
     parser.add_argument("--decisions", type=int, default=300)
-    parser.add_argument("--equal", type=int, default=1000)
-    parser.add_argument("--replicates", type=int, default=30, help="pools drawn anew; 0: none")
+    parser.add_argument("--equal", type=int, default=500)
+    parser.add_argument("--replicates", type=int, default=20, help="pools drawn anew; 0: none")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DATA)

@@ -16,7 +16,7 @@ Plan = Mapping[Pool, int]
 _ONE_APP = {
     f"{NO_PLANT}/quiet": 60,
     "cpu-1/quiet": 40,
-    "cpu-2/quiet": 30,
+    "cpu-2/quiet": 60,
     "cpu-3/quiet": 15,
     "cpu-5/quiet": 15,
     "cpu-10/quiet": 15,
