@@ -3,7 +3,8 @@
     python -m benchmarks.gate.decide [--decisions 300] [--equal 500] [--replicates 20] [--seed 1] [--data FOLDER]
 
 Each pool gives so many decisions at each budget (`--equal`: where both sides are the same, once as recorded and once
-with a coin that swaps the sides of each epoch). Writes ``decisions.json`` into the data's folder, and prints a table.
+with a coin that swaps the sides of each epoch). Pools with a planted slowdown are drawn from once as recorded, and once
+moved to be just as slow as was meant. Writes ``decisions.json`` into the data's folder, and prints a table.
 """
 
 import argparse
@@ -19,8 +20,8 @@ import numpy as np
 
 from sgibench.results.gate.verdicts import GateVerdict
 
-from .decisions import BUDGETS, RAN_OUT, Budget, Drawer, bootstrapped, share_of, summary
-from .plants import PILOT
+from .decisions import BUDGETS, RAN_OUT, Budget, Drawer, bootstrapped, exactly, share_of, summary
+from .plants import CPU, PILOT
 from .pools import DATA, Pool, Recorded, read_data
 
 DECISIONS = "decisions.json"
@@ -37,6 +38,7 @@ class Task:
     epochs: tuple[Recorded, ...]
     budget: Budget
     swap: bool
+    exact: bool
     decisions: int
     replicates: int
     seed: int
@@ -44,7 +46,7 @@ class Task:
 
 def carried_out(task: Task) -> dict[str, Any]:
     """The cell's figures."""
-    name = f"{task.pool.name}/{task.budget.name}/{task.swap}"
+    name = f"{task.pool.name}/{task.budget.name}/{task.swap}" + ("/exact" if task.exact else "")
     rng = np.random.default_rng([task.seed, *name.encode()])
     drawer = Drawer(task.epochs, task.swap)
     cell = summary([drawer.decide(task.budget, rng) for _ in range(task.decisions)])
@@ -55,6 +57,7 @@ def carried_out(task: Task) -> dict[str, Any]:
         "pool": task.pool.name,
         "budget": asdict(task.budget),
         "swapped": task.swap,
+        "exact": task.exact,
         "epochs": len(task.epochs),
         "seed": task.seed,
         **cell,
@@ -68,12 +71,17 @@ def tasks_of(pools: dict[Pool, list[Recorded]], options: argparse.Namespace) -> 
         if pool.plant == PILOT or len(epochs) < FEWEST_EPOCHS:
             continue
         lean = tuple(replace(each, turns={}) for each in epochs)
+        ways = [(lean, False, False)]
+        if pool.equal:
+            ways.append((lean, True, False))
+        elif pool.plant in CPU:
+            ways.append((tuple(exactly(lean, CPU[pool.plant])), False, True))
         many = options.equal if pool.equal else options.decisions
-        for budget in BUDGETS:
-            found += [
-                Task(pool, lean, budget, swap, many, options.replicates, options.seed)
-                for swap in ((False, True) if pool.equal else (False,))
-            ]
+        found += [
+            Task(pool, drawn, budget, swap, exact, many, options.replicates, options.seed)
+            for budget in BUDGETS
+            for drawn, swap, exact in ways
+        ]
     return found
 
 
@@ -88,7 +96,7 @@ def table(cells: Sequence[dict[str, Any]]) -> str:
         shares = [share_of(cell, verdict).told for verdict in AGAIN]
         out = cell["verdicts"].get(RAN_OUT, 0)
         shares[2] += f" (+{out} out of epochs)" if out else ""
-        sides = ", swapped" if cell["swapped"] else ""
+        sides = ", swapped" if cell["swapped"] else ", exact" if cell["exact"] else ""
         first = f"| {app} | {plant}{sides} | {neighbour} | {cell['epochs']} | {cell['budget']['name']} "
         lines.append(f"{first}| {cell['decisions']} | {' | '.join(shares)} | {cell['median_s']:.0f} s |")
     return "\n".join(lines)

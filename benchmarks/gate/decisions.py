@@ -5,9 +5,11 @@ comes first, and another epoch begins only while the longest of the last three w
 the middle epoch's time. Then `sgibench.results.gate.judge` says what the run would have said, and after which epoch.
 
 In a pool of equal versions it is arbitrary which side is called the head: with `swap`, a coin says so for each epoch.
+A plant is never just as large as was meant: `exactly` moves a pool's changes to where they would be if it were.
 """
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +19,23 @@ import numpy as np
 
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.looks import plan_looks
-from sgibench.results.gate.records import BASE, HEAD, GateEpoch, GateRun, Order, Pair, Source
-from sgibench.results.gate.settings import GateSettings
+from sgibench.results.gate.records import BASE, HEAD, GateEpoch, GateRun, Key, Order, Pair, Source, change
+from sgibench.results.gate.settings import GateMetric, GateSettings
+from sgibench.results.gate.statistics import percent_estimate
 from sgibench.results.gate.verdicts import GateVerdict
 
 from .intervals import Share, middle_95
 from .pools import Recorded
 
 OTHER = {BASE: HEAD, HEAD: BASE}
+TIMED = (
+    GateMetric.THROUGHPUT,
+    GateMetric.CPU,
+    GateMetric.THROUGHPUT_TOTAL,
+    GateMetric.CPU_TOTAL,
+    GateMetric.P50,
+    GateMetric.P90,
+)
 ERRORS = "errors"
 RAN_OUT = "ran out"  # undecided when the pool had no more epochs, with time left
 
@@ -127,6 +138,26 @@ def swapped(epoch: GateEpoch) -> GateEpoch:
         ledgers={(scenario, OTHER[side]): ledger for (scenario, side), ledger in epoch.ledgers.items()},
         problems=tuple(replace(each, target=OTHER.get(each.target, each.target)) for each in epoch.problems),
     )
+
+
+def exactly(pool: Sequence[Recorded], percent: float) -> list[Recorded]:
+    """The pool as if CPU time per request were, in the middle, worse by just so much: all that is timed is moved alike,
+    by the same factor in every epoch. How far epochs lie apart stays as it is."""
+    seen = [
+        change(pair, key[1]) for each in pool for key, pair in each.epoch.values.items() if key[1] is GateMetric.CPU
+    ]
+    factor = (1 + percent / 100) / (1 + percent_estimate(seen).value / 100)
+    return [replace(each, epoch=replace(each.epoch, values=_slower(each.epoch, factor))) for each in pool]
+
+
+def _slower(epoch: GateEpoch, factor: float) -> dict[Key, Pair]:
+    """The epoch's values, the head's times longer by that factor."""
+    return {
+        key: Pair(pair.base, pair.head * math.pow(factor, -1 if key[1].higher_is_better else 1))
+        if key[1] in TIMED
+        else pair
+        for key, pair in epoch.values.items()
+    }
 
 
 def decided(drawn: Drawn) -> Decision:

@@ -50,7 +50,8 @@ def _frame(axes: Axes, app: str) -> None:
 
 
 def _curve(axes: Axes, cells: Sequence[Mapping[str, Any]], app: str, at: int) -> None:
-    by_pool = {cell["pool"]: cell for cell in cells if not cell["swapped"]}
+    equal = [cell for cell in cells if Pool.parse(cell["pool"]).equal and not cell["swapped"]]
+    by_pool = {cell["pool"]: cell for cell in (*equal, *(cell for cell in cells if cell["exact"]))}
     points = []
     for name, percent in {NO_PLANT: 0.0, **CPU}.items():
         cell = by_pool.get(Pool(app, name, Neighbour.QUIET).name)

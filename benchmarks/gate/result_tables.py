@@ -100,16 +100,16 @@ def decision_table(cells: Cells) -> str:
     rows = []
     for cell in cells:
         app, plant, neighbour = cell["pool"].split("/")
-        sides = ("swapped" if cell["swapped"] else "as recorded") if plant == NO_PLANT else ""
+        drawn = "swapped" if cell["swapped"] else "moved to what was meant" if cell["exact"] else "as recorded"
         verdicts = []
         for verdict in VERDICTS:
             again = cell["bootstrap"].get(verdict.value)
             anew = "" if again is None else f" {{{100 * again[0]:.0f}, {100 * again[1]:.0f}}}"
             verdicts.append(share_of(cell, verdict).told + anew)
         verdicts[-1] += _ran_out(ran_out(cell))
-        rows.append([app, plant, neighbour, sides, cell["budget"]["name"], str(cell["epochs"]), str(cell["decisions"]),
+        rows.append([app, plant, neighbour, drawn, cell["budget"]["name"], str(cell["epochs"]), str(cell["decisions"]),
                      *verdicts, f"{cell['median_s']:.0f} s"])  # fmt: skip
-    head = ["app", "plant", "neighbour", "sides", "budget, threshold", "epochs", "decisions", *VERDICTS, "time, middle"]
+    head = ["app", "plant", "neighbour", "drawn", "budget, threshold", "epochs", "decisions", *VERDICTS, "time, middle"]
     return markdown(head, rows)
 
 
@@ -119,7 +119,7 @@ def named_table(cells: Cells) -> str:
     for cell in cells:
         app, plant, neighbour = cell["pool"].split("/")
         regressed = share_of(cell, GateVerdict.REGRESSED)
-        if plant == NO_PLANT or not regressed.count:
+        if plant == NO_PLANT or cell["exact"] or not regressed.count:
             continue
         named, first = (
             ", ".join(f"{name} {100 * count / regressed.count:.0f} %" for name, count in cell[key].items())
@@ -160,7 +160,9 @@ def _gate(decisions: Cells, column: str, budget: str) -> str:
     found = [
         cell
         for cell in decisions
-        if cell["pool"].partition("/")[2] == column and cell["budget"]["name"] == budget and not cell["swapped"]
+        if cell["pool"].partition("/")[2] == column
+        and cell["budget"]["name"] == budget
+        and not (cell["swapped"] or cell["exact"])
     ]
     return _together(found, GateVerdict.REGRESSED)[1]
 
@@ -173,10 +175,15 @@ def _together(cells: Cells, verdict: GateVerdict) -> tuple[Share, str]:
 
 
 def _cells(decisions: Cells, app: str, column: str, budgets: Sequence[str]) -> Cells:
-    """The cells of a pool at some budgets, as recorded."""
-    pool = f"{app}/{column}"
+    """The cells of a pool at some budgets: of slowdowns those moved to what was meant, of all others as recorded."""
+    exact = column.partition("/")[0] in CPU
     return [
-        cell for cell in decisions if cell["pool"] == pool and cell["budget"]["name"] in budgets and not cell["swapped"]
+        cell
+        for cell in decisions
+        if cell["pool"] == f"{app}/{column}"
+        and cell["budget"]["name"] in budgets
+        and cell["exact"] == exact
+        and not cell["swapped"]
     ]
 
 
@@ -187,7 +194,7 @@ def _naming(cells: Cells, metric: GateMetric) -> Share:
 
 
 def asked_for(decisions: Cells, fresh: Cells) -> str:
-    """What the gate promises, beside what was seen, as recorded, of each app."""
+    """What the gate promises, beside what was seen, of each app."""
     rows = []
     for what, column, budgets, verdict, limit in PROMISES:
         for app in APPS:

@@ -120,7 +120,9 @@ each pool then showed is beside what was meant.
 DRAWN = """
 *As recorded*: base and head are those of the recording. *Swapped*: a coin says for each epoch which of the two equal
 sides is called the head. The swap makes the gate's assumption true by construction, so that it checks the arithmetic
-alone; the draws as recorded check the assumption as well.
+alone; the draws as recorded check the assumption as well. *Moved to what was meant*: a planted slowdown shows as
+somewhat more or less than was meant (above). There all times of the pool's heads are multiplied by one factor, so that
+CPU time per request is worse by just what was meant, in the middle of the pool. Promises and chart are of these.
 
 Decisions from one pool share epochs. The first brackets (Clopper and Pearson) are of the drawing: they tell what this
 pool would give if it were drawn from for ever, and nothing of another hour. The braces {} are from pools drawn anew

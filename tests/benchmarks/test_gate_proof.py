@@ -19,6 +19,7 @@ from benchmarks.gate.decisions import (
     Drawer,
     bootstrapped,
     decided,
+    exactly,
     run_of,
     share_of,
     summary,
@@ -36,6 +37,7 @@ from sgibench.results.errors import BenchError
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.records import change
 from sgibench.results.gate.settings import GateMetric
+from sgibench.results.gate.statistics import percent_estimate
 from sgibench.results.gate.verdicts import GateVerdict
 
 from ..results.builders import ledger
@@ -97,6 +99,25 @@ def test_swapping_the_sides_turns_every_change_around() -> None:
     assert swapped(other) == once
 
 
+def test_a_pool_can_be_moved_to_be_just_as_slow_as_was_meant() -> None:
+    pool = made_up(SLOWER, 9, 7.0, spread=1.0)
+    moved = exactly(pool, 5.0)
+    for metric in GateMetric:
+        seen, now = (
+            [change(pair, key[1]) for each in those for key, pair in each.epoch.values.items() if key[1] is metric]
+            for those in (pool, moved)
+        )
+        steps = [after - before for before, after in zip(seen, now, strict=True)]
+        if metric in SLOWED:
+            assert steps == pytest.approx([steps[0]] * len(steps))
+            assert steps[0] < 0
+        elif not metric.in_percent or "memory" in metric.value:
+            assert steps == [0] * len(steps)
+    values = [(metric, pair) for each in moved for (_, metric), pair in each.epoch.values.items()]
+    changes = [change(pair, metric) for metric, pair in values if metric is GateMetric.CPU]
+    assert percent_estimate(changes).value == pytest.approx(5.0)
+
+
 def test_equal_sides_pass_and_a_planted_slowdown_is_named() -> None:
     rng = np.random.default_rng(3)
     equal = summary([Drawer(made_up(EQUAL, 40), swap=True).decide(USUAL, rng) for _ in range(10)])
@@ -114,7 +135,7 @@ def test_a_pool_that_is_too_small_to_decide_is_not_called_inconclusive() -> None
 def cell(pool: str, budget: Budget, verdicts: Mapping[str, int], **named: int) -> dict[str, Any]:
     """Decisions, as they are stored."""
     total = sum(verdicts.values())
-    said = {"swapped": False, "verdicts": verdicts, "decisions": total, "named": named}
+    said = {"swapped": False, "exact": "/cpu-" in pool, "verdicts": verdicts, "decisions": total, "named": named}
     return {"pool": pool, "budget": {"name": budget.name}, **said}
 
 
@@ -276,11 +297,12 @@ def test_the_page_is_written_from_the_data_alone(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(decide, "PER_REPLICATE", 2)
     data = read_data(tmp_path)
     cells = [decide.carried_out(task) for task in decide.tasks_of(data.epochs, options)]
-    assert [sum(cell["verdicts"].values()) for cell in cells] == [3] * (2 * 3 + 3)
+    assert [sum(cell["verdicts"].values()) for cell in cells] == [3] * (2 * 3 + 2 * 3)
     (tmp_path / decide.DECISIONS).write_text(json.dumps(cells))
     monkeypatch.setattr("sys.argv", ["results", "--data", str(tmp_path), "--out", str(tmp_path / "page.md")])
     results.main()
     page = (tmp_path / "page.md").read_text()
-    assert "| fastapi | cpu-5 | quiet |  | 90 s, 2 % | 24 | 3 | 100.0 % [29.2, 100.0]" in page
+    for drawn in ("as recorded", "moved to what was meant"):
+        assert f"| fastapi | cpu-5 | quiet | {drawn} | 90 s, 2 % | 24 | 3 | 100.0 % [29.2, 100.0]" in page
     assert "github-action-benchmark (200 %) | 0.0 %" in page
     assert "<svg" in (tmp_path / CHART).read_text()
