@@ -10,7 +10,6 @@ moved to be just as slow as was meant. Writes ``decisions.json`` into the data's
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,9 +19,10 @@ import numpy as np
 
 from sgibench.results.gate.verdicts import GateVerdict
 
-from .decisions import BUDGETS, RAN_OUT, Budget, Drawer, bootstrapped, exactly, share_of, summary
+from .decisions import BUDGETS, Budget, Drawer, bootstrapped, exactly, summary
 from .plants import CPU, PILOT
 from .pools import DATA, Pool, Recorded, read_data
+from .result_tables import decision_table
 
 DECISIONS = "decisions.json"
 FEWEST_EPOCHS = 8  # below that there is nothing to decide
@@ -85,23 +85,6 @@ def tasks_of(pools: dict[Pool, list[Recorded]], options: argparse.Namespace) -> 
     return found
 
 
-def table(cells: Sequence[dict[str, Any]]) -> str:
-    """The cells as Markdown."""
-    lines = [
-        "| app | plant | neighbour | epochs | budget, threshold | decisions | regressed | pass | inconclusive | time |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for cell in cells:
-        app, plant, neighbour = cell["pool"].split("/")
-        shares = [share_of(cell, verdict).told for verdict in AGAIN]
-        out = cell["verdicts"].get(RAN_OUT, 0)
-        shares[2] += f" (+{out} out of epochs)" if out else ""
-        sides = ", swapped" if cell["swapped"] else ", exact" if cell["exact"] else ""
-        first = f"| {app} | {plant}{sides} | {neighbour} | {cell['epochs']} | {cell['budget']['name']} "
-        lines.append(f"{first}| {cell['decisions']} | {' | '.join(shares)} | {cell['median_s']:.0f} s |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.decide")
     parser.add_argument("--decisions", type=int, default=300)
@@ -120,7 +103,7 @@ def main() -> None:
             cells.append(cell)
             print(f"{cell['pool']}, {cell['budget']['name']}: {cell['verdicts']}", file=sys.stderr, flush=True)
     (options.data / DECISIONS).write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
-    print(table(cells))
+    print(decision_table(cells))
 
 
 if __name__ == "__main__":

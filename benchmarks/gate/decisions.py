@@ -9,7 +9,6 @@ A plant is never just as large as was meant: `exactly` moves a pool's changes to
 """
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,23 +18,16 @@ import numpy as np
 
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.looks import plan_looks
-from sgibench.results.gate.records import BASE, HEAD, GateEpoch, GateRun, Key, Order, Pair, Source, change
+from sgibench.results.gate.metrics import OF_MEMORY
+from sgibench.results.gate.records import BASE, HEAD, GateEpoch, GateRun, Key, Order, Pair, Source
 from sgibench.results.gate.settings import GateMetric, GateSettings
 from sgibench.results.gate.statistics import percent_estimate
 from sgibench.results.gate.verdicts import GateVerdict
 
 from .intervals import Share, middle_95
-from .pools import Recorded
+from .pools import Recorded, changes_of
 
 OTHER = {BASE: HEAD, HEAD: BASE}
-TIMED = (
-    GateMetric.THROUGHPUT,
-    GateMetric.CPU,
-    GateMetric.THROUGHPUT_TOTAL,
-    GateMetric.CPU_TOTAL,
-    GateMetric.P50,
-    GateMetric.P90,
-)
 ERRORS = "errors"
 RAN_OUT = "ran out"  # undecided when the pool had no more epochs, with time left
 
@@ -143,21 +135,20 @@ def swapped(epoch: GateEpoch) -> GateEpoch:
 def exactly(pool: Sequence[Recorded], percent: float) -> list[Recorded]:
     """The pool as if CPU time per request were, in the middle, worse by just so much: all that is timed is moved alike,
     by the same factor in every epoch. How far epochs lie apart stays as it is."""
-    seen = [
-        change(pair, key[1]) for each in pool for key, pair in each.epoch.values.items() if key[1] is GateMetric.CPU
-    ]
-    factor = (1 + percent / 100) / (1 + percent_estimate(seen).value / 100)
+    seen = percent_estimate(changes_of(pool, GateMetric.CPU)).value
+    factor = (1 + percent / 100) / (1 + seen / 100)
     return [replace(each, epoch=replace(each.epoch, values=_slower(each.epoch, factor))) for each in pool]
 
 
 def _slower(epoch: GateEpoch, factor: float) -> dict[Key, Pair]:
     """The epoch's values, the head's times longer by that factor."""
-    return {
-        key: Pair(pair.base, pair.head * math.pow(factor, -1 if key[1].higher_is_better else 1))
-        if key[1] in TIMED
-        else pair
-        for key, pair in epoch.values.items()
-    }
+    return {key: _timed_slower(pair, key[1], factor) for key, pair in epoch.values.items()}
+
+
+def _timed_slower(pair: Pair, metric: GateMetric, factor: float) -> Pair:
+    if metric in OF_MEMORY or not metric.in_percent:
+        return pair
+    return replace(pair, head=pair.head / factor if metric.higher_is_better else pair.head * factor)
 
 
 def decided(drawn: Drawn) -> Decision:

@@ -8,11 +8,10 @@ loops that they show clearly. The time of loops grows in a straight line with th
 from collections.abc import Mapping, Sequence
 
 from sgibench.apps.planting import Plant
-from sgibench.results.gate.records import change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.statistics import percent_estimate
 
-from .pools import NO_PLANT, Calibration, Recorded
+from .pools import NO_PLANT, Calibration, Recorded, changes_of
 
 PILOT = "pilot"
 # Some 20 % of the CPU time of each app's request, as far as that is known beforehand.
@@ -43,12 +42,7 @@ def plant_of(app: str, name: str, calibration: Calibration | None) -> Plant:
 
 def calibrated(app: str, pilot: Sequence[Recorded]) -> Calibration:
     """How large a loop is, as the pilot's epochs show it. Raises ValueError where they show nothing."""
-    changes = [
-        change(pair, metric)
-        for each in pilot
-        for (_, metric), pair in each.epoch.values.items()
-        if metric is GateMetric.CPU
-    ]
+    changes = changes_of(pilot, GateMetric.CPU)
     found = percent_estimate(changes)
     if found.value <= 0:
         raise ValueError(f"{app}: the pilot shows no slowdown ({found.value:+.1f} %)")

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from sgibench.results.comparison import turn_values
-from sgibench.results.gate.records import SIDES, GateEpoch, GateTurns
+from sgibench.results.gate.records import SIDES, GateEpoch, GateTurns, change
+from sgibench.results.gate.settings import GateMetric
 from sgibench.results.summary import Metric
 
 DATA = Path(__file__).parents[1] / "data" / "gate"
@@ -90,6 +91,11 @@ class Recorded:
         """The epoch that `to_dict` wrote. Raises KeyError, TypeError or ValueError when it is none."""
         epoch = GateEpoch.from_dict(data["epoch"])
         return cls(Pool.parse(data["pool"]), data["run"], data["at_s"], data["startup_s"], epoch, data["turns"])
+
+
+def changes_of(pool: Sequence[Recorded], metric: GateMetric) -> list[float]:
+    """The metric's change in each epoch that has one."""
+    return [change(pair, metric) for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from sgibench.results.gate.records import change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.statistics import percent_estimate, plain_estimate
 from sgibench.results.gate.trust import NORMAL_SPREAD
@@ -14,7 +13,7 @@ from sgibench.results.gate.verdicts import GateVerdict
 from .decisions import BUDGETS, ran_out, share_of
 from .intervals import Share
 from .plants import CPU, PILOT
-from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded
+from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded, changes_of
 from .rivals import Way
 
 Cell = Mapping[str, Any]
@@ -34,11 +33,6 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return ""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def changes_of(pool: Sequence[Recorded], metric: GateMetric) -> list[float]:
-    """The metric's change in each epoch that has one."""
-    return [change(pair, metric) for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
 
 
 def told(pool: Sequence[Recorded], metric: GateMetric) -> str:
@@ -189,8 +183,8 @@ def _cells(decisions: Cells, app: str, column: str, budgets: Sequence[str]) -> C
 
 def _naming(cells: Cells, metric: GateMetric) -> Share:
     """In how many decisions the metric was named as worse."""
-    of = sum(share_of(cell, GateVerdict.REGRESSED).of for cell in cells)
-    return Share(sum(int(cell["named"].get(metric.value, 0)) for cell in cells), of)
+    named = sum(int(cell["named"].get(metric.value, 0)) for cell in cells)
+    return Share(named, _together(cells, GateVerdict.REGRESSED)[0].of)
 
 
 def asked_for(decisions: Cells, fresh: Cells) -> str:

@@ -28,7 +28,7 @@ from benchmarks.gate.decisions import (
 from benchmarks.gate.intervals import Share
 from benchmarks.gate.plans import next_pool
 from benchmarks.gate.plants import PILOT_EPOCHS, PILOT_LOOPS, calibrated
-from benchmarks.gate.pools import PACKED, PLAIN, Calibration, Data, Pool, Recorded, append, pack, read_data
+from benchmarks.gate.pools import PACKED, PLAIN, Calibration, Data, Pool, Recorded, append, changes_of, pack, read_data
 from benchmarks.gate.power_chart import CHART
 from benchmarks.gate.result_tables import asked_for
 from benchmarks.gate.rival_rules import RULES
@@ -103,19 +103,14 @@ def test_a_pool_can_be_moved_to_be_just_as_slow_as_was_meant() -> None:
     pool = made_up(SLOWER, 9, 7.0, spread=1.0)
     moved = exactly(pool, 5.0)
     for metric in GateMetric:
-        seen, now = (
-            [change(pair, key[1]) for each in those for key, pair in each.epoch.values.items() if key[1] is metric]
-            for those in (pool, moved)
-        )
+        seen, now = (changes_of(those, metric) for those in (pool, moved))
         steps = [after - before for before, after in zip(seen, now, strict=True)]
         if metric in SLOWED:
             assert steps == pytest.approx([steps[0]] * len(steps))
             assert steps[0] < 0
         elif not metric.in_percent or "memory" in metric.value:
             assert steps == [0] * len(steps)
-    values = [(metric, pair) for each in moved for (_, metric), pair in each.epoch.values.items()]
-    changes = [change(pair, metric) for metric, pair in values if metric is GateMetric.CPU]
-    assert percent_estimate(changes).value == pytest.approx(5.0)
+    assert percent_estimate(changes_of(moved, GateMetric.CPU)).value == pytest.approx(5.0)
 
 
 def test_equal_sides_pass_and_a_planted_slowdown_is_named() -> None:
