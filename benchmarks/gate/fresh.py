@@ -9,15 +9,18 @@ What is there already counts: the same command goes on where it was stopped.
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 from sgibench.apps.planting import Plant
+from sgibench.results.gate.settings import GateMetric
 from sgibench.runner.targets.process import GuardedProcess
 
 from .chunk import PATH, sides_config
@@ -25,6 +28,8 @@ from .plants import PLANTS, plant_of
 from .pools import APPS, DATA, NO_PLANT, read_data
 
 FRESH = "fresh.jsonl"
+CPU = GateMetric.CPU.value
+FEWEST_FOR_ERROR = 2
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 1800.0
 LOOK_EVERY_S = 0.25
@@ -79,17 +84,24 @@ def read_fresh(folder: Path) -> list[dict[str, Any]]:
 
 
 def table(runs: Sequence[Mapping[str, Any]]) -> str:
-    """Verdicts by app, plant and budget, as Markdown."""
-    head = "| app | plant | budget | runs | verdicts (exit code) | longest | middle |"
-    lines = [head, "|---|---|---|---|---|---|---|"]
+    """Verdicts by app, plant and budget, as Markdown, and how far the change of CPU time lies from none on average."""
+    head = "| app | plant | budget | runs | verdicts (exit code) | longest | middle | CPU/request, % (standard error) |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
     for kind in dict.fromkeys((run["app"], run["plant"], run["budget"]) for run in runs):
         those = [run for run in runs if (run["app"], run["plant"], run["budget"]) == kind]
         verdicts = Counter(f"{run['verdict'] or 'none'} ({run['exit_code']})" for run in those)
         said = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
         seconds = sorted(run["whole_s"] for run in those)
         spread = f"{seconds[-1]:.0f} s | {seconds[len(seconds) // 2]:.0f} s"
-        lines.append(f"| {' | '.join(kind)} | {len(those)} | {said} | {spread} |")
+        lines.append(f"| {' | '.join(kind)} | {len(those)} | {said} | {spread} | {_mean_change(those)} |")
     return "\n".join(lines)
+
+
+def _mean_change(runs: Sequence[Mapping[str, Any]]) -> str:
+    changes = [run["changes"][CPU][0] for run in runs if CPU in run["changes"]]
+    if len(changes) < FEWEST_FOR_ERROR:
+        return "–"
+    return f"{fmean(changes):+.2f} ({stdev(changes) / math.sqrt(len(changes)):.2f})"
 
 
 def main() -> None:
