@@ -44,3 +44,7 @@ class TargetError(BenchError):
 
 class LoadError(BenchError):
     """The load side failed: no figure it gave can be used."""
+
+
+class LoadStartError(LoadError):
+    """The load side does not even start: there is nothing to measure with."""

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 CONFIDENCE = 0.95
+FEWEST_FOR_ERROR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,18 @@ def middle_mean(values: Sequence[float]) -> float:
     ordered = np.sort(np.asarray(values, dtype=float))
     cut = len(ordered) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
+
+
+def middle_mean_error(values: Sequence[float]) -> float | None:
+    """Standard error of the middle mean: that of a trimmed mean, by the winsorized deviation (Tukey and McLaughlin,
+    Sankhya A 25, 1963). None for fewer than four values, which tell nothing of it."""
+    count = len(values)
+    if count < FEWEST_FOR_ERROR:
+        return None
+    ordered = np.sort(np.asarray(values, dtype=float))
+    cut = count // 4
+    winsorized = np.clip(ordered, ordered[cut], ordered[count - cut - 1])
+    return float(winsorized.std(ddof=1)) / (1 - 2 * cut / count) / math.sqrt(count)
 
 
 def t_quantile(freedom: float) -> float:

@@ -126,7 +126,7 @@ def swapped(epoch: GateEpoch) -> GateEpoch:
     return replace(
         epoch,
         order=Order.HEAD_FIRST if epoch.order is Order.BASE_FIRST else Order.BASE_FIRST,
-        values={key: Pair(pair.head, pair.base) for key, pair in epoch.values.items()},
+        values={key: replace(pair, base=pair.head, head=pair.base) for key, pair in epoch.values.items()},
         ledgers={(scenario, OTHER[side]): ledger for (scenario, side), ledger in epoch.ledgers.items()},
         problems=tuple(replace(each, target=OTHER.get(each.target, each.target)) for each in epoch.problems),
     )

@@ -15,7 +15,7 @@ Plan = Mapping[Pool, int]
 # decision needs; what is plain to see has what one decision needs, of which a draw is nearly all.
 _ONE_APP = {
     f"{NO_PLANT}/quiet": 60,
-    "cpu-1/quiet": 40,
+    "cpu-1/quiet": 60,
     "cpu-2/quiet": 60,
     "cpu-3/quiet": 15,
     "cpu-5/quiet": 15,

@@ -7,16 +7,18 @@ run of a few epochs. Lines are only ever added; what was cut off by a crash is l
 
 import gzip
 import json
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from sgibench.results.comparison import turn_values
-from sgibench.results.gate.records import SIDES, GateEpoch, GateTurns, change
+from sgibench.results.estimate import middle_mean_error
+from sgibench.results.gate.records import BASE, HEAD, SIDES, GateEpoch, GateTurns, change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.summary import Metric
 
@@ -89,8 +91,25 @@ class Recorded:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The epoch that `to_dict` wrote. Raises KeyError, TypeError or ValueError when it is none."""
-        epoch = GateEpoch.from_dict(data["epoch"])
+        epoch = with_errors(GateEpoch.from_dict(data["epoch"]), data["turns"])
         return cls(Pool.parse(data["pool"]), data["run"], data["at_s"], data["startup_s"], epoch, data["turns"])
+
+
+FIGURES = {GateMetric.THROUGHPUT: "rps", GateMetric.CPU: "cpu_us"}  # of a round
+
+
+def with_errors(epoch: GateEpoch, turns: Mapping[str, Mapping[str, Sequence[float]]]) -> GateEpoch:
+    """The epoch with the standard errors of its changes, told from its rounds, where it was recorded before they were
+    stored beside the figures."""
+    values = dict(epoch.values)
+    for (scenario, metric), pair in epoch.values.items():
+        figure = FIGURES.get(metric)
+        if figure is None or pair.error is not None or not turns:
+            continue
+        rounds = zip(turns[BASE][figure], turns[HEAD][figure], strict=True)
+        ratios = [math.log(head / base) for base, head in rounds if base > 0 and head > 0]
+        values[scenario, metric] = replace(pair, error=middle_mean_error(ratios))
+    return replace(epoch, values=values)
 
 
 def changes_of(pool: Sequence[Recorded], metric: GateMetric) -> list[float]:

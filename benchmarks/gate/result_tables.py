@@ -70,8 +70,9 @@ def pool_table(data: Data) -> str:
 
 
 def plant_table(data: Data) -> str:
-    """What was meant to be planted, and what the pools showed."""
+    """What was meant to be planted, and what the pools showed. Loops are those of the pool's runs."""
     rows = []
+    loops = {chunk["pool"]: str(chunk["plant"]["loops"]) for chunk in data.chunks if chunk["epochs"]}
     for app, calibration in sorted(data.calibrations.items()):
         ends = (calibration.low, calibration.high)
         interval = "" if None in ends else f" [{calibration.low:.1f}, {calibration.high:.1f}]"
@@ -81,10 +82,11 @@ def plant_table(data: Data) -> str:
                      told(pilot, GateMetric.THROUGHPUT)])  # fmt: skip
         for name, percent in CPU.items():
             for neighbour in Neighbour:
-                epochs = data.epochs.get(Pool(app, name, neighbour), [])
+                pool = Pool(app, name, neighbour)
+                epochs = data.epochs.get(pool, [])
                 if epochs:
                     beside = "" if neighbour is Neighbour.QUIET else f" ({neighbour})"
-                    rows.append([app, name + beside, str(calibration.loops_for(percent)), f"{percent:g}",
+                    rows.append([app, name + beside, loops.get(pool.name, "–"), f"{percent:g}",
                                  told(epochs, GateMetric.CPU), told(epochs, GateMetric.THROUGHPUT)])  # fmt: skip
     return markdown(["app", "plant", "loops", "meant, %", "CPU/request, %", "throughput (as time), %"], rows)
 

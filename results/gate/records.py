@@ -38,10 +38,24 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A figure of both sides in one epoch, in the metric's unit. Their ratio is what the paired turns say."""
+    """A figure of both sides in one epoch, in the metric's unit. Their ratio is what the paired turns say; `error` is
+    the standard error of its logarithm, as the epoch's own rounds scatter. None where there are no rounds to tell."""
 
     base: float
     head: float
+    error: float | None = None
+
+    def to_dict(self) -> dict[str, float]:
+        """As JSON."""
+        return {"base": self.base, "head": self.head, **({} if self.error is None else {"error": self.error})}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Pair":
+        """The pair that `to_dict` wrote. Raises KeyError, TypeError or ValueError when it is none."""
+        error = data.get("error")
+        if error is not None and not (math.isfinite(error) and error >= 0):
+            raise ValueError(f"a standard error is a number and not below zero, unlike {error!r}")
+        return cls(float(data["base"]), float(data["head"]), None if error is None else float(error))
 
 
 def change(pair: Pair, metric: GateMetric) -> float:
@@ -151,7 +165,7 @@ class GateEpoch:
             "started_s": self.started_s,
             "elapsed_s": self.elapsed_s,
             "values": [
-                {"scenario": scenario, "metric": metric.value, "base": pair.base, "head": pair.head}
+                {"scenario": scenario, "metric": metric.value, **pair.to_dict()}
                 for (scenario, metric), pair in self.values.items()
             ],
             "ledgers": [
@@ -167,10 +181,7 @@ class GateEpoch:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "GateEpoch":
         """The epoch that `to_dict` wrote. Raises KeyError, TypeError or ValueError when it is none."""
-        values = {
-            (str(each["scenario"]), GateMetric(each["metric"])): Pair(float(each["base"]), float(each["head"]))
-            for each in data["values"]
-        }
+        values = {(str(each["scenario"]), GateMetric(each["metric"])): Pair.from_dict(each) for each in data["values"]}
         for (_, metric), pair in values.items():
             change(pair, metric)  # raises for what no change can be told from
         return cls(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from ..comparison import turn_values
-from ..estimate import middle_mean
+from ..estimate import middle_mean, middle_mean_error
 from ..histogram import RESOLUTION_US, Histogram
 from ..ledger import Ledger
 from ..problems import Problem, ProblemCode, Severity
@@ -169,7 +169,8 @@ def _of_rounds(sided: Sided, metric: Metric) -> Pair | None:
 
 
 def _middle(sided: Sided, by_round: Callable[[Trial], Mapping[int, float]]) -> Pair | None:
-    """The middle mean over the rounds in which both sides have a figure, of the base's, and of the ratios."""
+    """The middle mean over the rounds in which both sides have a figure, of the base's, and of the ratios, with the
+    error of the latter."""
     pairs: list[tuple[float, float]] = []
     for base, head in zip(sided[BASE], sided[HEAD], strict=False):
         of_base, of_head = by_round(base), by_round(head)
@@ -178,7 +179,8 @@ def _middle(sided: Sided, by_round: Callable[[Trial], Mapping[int, float]]) -> P
     if not pairs:
         return None
     base_value = math.exp(middle_mean([math.log(base) for base, _ in pairs]))
-    return Pair(base_value, base_value * math.exp(middle_mean([math.log(head / base) for base, head in pairs])))
+    ratios = [math.log(head / base) for base, head in pairs]
+    return Pair(base_value, base_value * math.exp(middle_mean(ratios)), middle_mean_error(ratios))
 
 
 def _of_totals(sided: Sided) -> Pair | None:

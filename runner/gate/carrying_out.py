@@ -225,7 +225,7 @@ def measured(
                 compared, run, store, instruments, weighing, telling, lambda: as_base.service_s, decide
             )
             if not run.failures:
-                session.start()
+                session.begin()  # it gets ready while the rehearsal's servers do
             outcome = measurement.run()
             return replace(outcome, run=replace(outcome.run, problems=(*outcome.run.problems, *unheld(as_base))))
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Protocol
 
-from ...results.errors import LoadError, UsageError
+from ...results.errors import LoadError, LoadStartError, UsageError
 from ...results.gate.judge import judge
 from ...results.gate.looks import epochs_to_decide, plan_looks
 from ...results.gate.records import BASE, SIDES, FailureKind, GateEpoch, GateFailure, GateRun
@@ -124,7 +124,10 @@ class GateMeasurement(Generic[LiveT]):
         self._number = 0
 
     def run(self) -> GateOutcome:
-        """Measure until the verdict is known, the budget is spent, or someone interrupts. What is finished is saved."""
+        """Measure until the verdict is known, the budget is spent, or someone interrupts. What is finished is saved.
+
+        Raises UsageError for what no budget this small can hold, LoadStartError where there is no load side.
+        """
         self._save("running")
         interrupted, status = False, "interrupted"
         try:
@@ -136,6 +139,8 @@ class GateMeasurement(Generic[LiveT]):
             interrupted = True
             message = "the gate was interrupted: it holds what was finished by then"
             self._problem(ProblemCode.INTERRUPTED, message)
+        except LoadStartError:
+            raise
         except LoadError as error:
             status = "complete"
             self._problem(ProblemCode.LOAD_LOST, error.told)

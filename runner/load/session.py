@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from ...results.errors import LoadError, UsageError
+from ...results.errors import LoadError, LoadStartError, UsageError
 from ..machine import SPARE_FILES, open_files
 from . import wire
 from .drivers import LoadDriver
@@ -56,6 +56,7 @@ class LocustSession:
         self._process: subprocess.Popen[bytes] | None = None
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._under_way = False
+        self._ready = False
         self._log: IO[bytes] | None = None
 
     def __enter__(self) -> "LocustSession":
@@ -72,7 +73,20 @@ class LocustSession:
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:
-        """Start the driver, if it is not running, and wait until it can take a block. Raises LoadError."""
+        """Start the driver, if it is not running, and wait until it can take a block. Raises LoadStartError."""
+        self.begin()
+        if self._ready:
+            return
+        with self._ends_on_error():
+            try:
+                self.introduction = self._await("ready", START_WITHIN_S)
+            except LoadError as error:
+                raise LoadStartError(error.message, error.hint) from error
+        self._ready = True
+
+    def begin(self) -> None:
+        """Start the driver, if it is not running, and return at once: until it can take a block, other things can be
+        done. The first block waits for it. Raises LoadError."""
         if self._process is not None:
             return
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
@@ -91,7 +105,6 @@ class LocustSession:
         with self._ends_on_error():
             locustfile = None if self._locustfile is None else str(self._locustfile)
             self._say({"cores": self._load_cores, "processes": self._processes, "locustfile": locustfile})
-            self.introduction = self._await("ready", START_WITHIN_S)
 
     def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
         """Carry out a block. Raises LoadError when the load side failed or was lost, UsageError for a block that
@@ -115,7 +128,7 @@ class LocustSession:
 
     def close(self) -> None:
         """End the load processes. May be called again, and after anything."""
-        self._under_way = False
+        self._under_way = self._ready = False
         process, self._process = self._process, None
         if process is None:
             return

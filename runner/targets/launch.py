@@ -30,6 +30,8 @@ READY_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 5.0
 LAST_LOOK_S = 0.5
 SETTLE_TIMEOUT_S = 4.0
+SETTLE_LOOK_S = 0.1
+ASK_AGAIN_S = 0.02
 SETTLED_CPU_SHARE = 0.05
 PORT_ATTEMPTS = 3
 DATABASE_VARIABLE, UPSTREAM_VARIABLE = "DATABASE_URL", "UPSTREAM_URL"
@@ -253,7 +255,7 @@ def await_ready(live: LiveTarget, path: str, timeout_s: float, deadline: float) 
             )
             if answer.status >= 500 and time.monotonic() > deadline - timeout_s + ANSWER_TIMEOUT_S:
                 break
-        time.sleep(0.05)
+        time.sleep(ASK_AGAIN_S)
     raise live.failure(complaint)
 
 
@@ -262,9 +264,9 @@ def settle(targets: Sequence[LiveTarget], timeout_s: float = SETTLE_TIMEOUT_S) -
     deadline = time.monotonic() + timeout_s
     before = sum(cpu_seconds(live.pids) for live in targets)
     while time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(SETTLE_LOOK_S)
         now = sum(cpu_seconds(live.pids) for live in targets)
-        if now - before < SETTLED_CPU_SHARE * 0.2:
+        if now - before < SETTLED_CPU_SHARE * SETTLE_LOOK_S:
             return
         before = now
 

@@ -100,7 +100,7 @@ def test_the_verdict_comes_first_in_words_with_what_was_compared(name: str, verd
 
 def test_what_got_worse_is_named_the_worst_first_with_how_surely() -> None:
     text = section("regressed", "verdict")
-    said = r"CPU per request is worse by 7\.\d+ % \[\d\.\d+ to \d\.\d+\], surely by more than the 0\.25 %"
+    said = r"CPU per request is worse by 7\.\d+ % \[\d\.\d+ to \d\.\d+\], surely by more than the 0\.125 %"
     assert re.search(said, text)
     rows = [" ".join(row.text.split()) for row in read("regressed").all("tr")]
     first = next(row for row in rows if row.startswith(("CPU", "Throughput")))

@@ -93,5 +93,5 @@ def test_settings_that_can_decide_nothing_are_refused(bad: dict[str, object], me
 def test_thresholds_follow_from_the_one_that_is_asked_for_unless_they_are_their_own() -> None:
     settings = GateSettings(threshold_percent=3, thresholds={GateMetric.P90: 20})
     assert [settings.threshold_of(metric) for metric in (GateMetric.CPU, GateMetric.P50, GateMetric.P90)] == [3, 6, 20]
-    assert settings.margin_of(GateMetric.CPU) == pytest.approx(3 / 8)
+    assert settings.margin_of(GateMetric.CPU) == pytest.approx(3 / 16)
     assert (settings.threshold_of(GateMetric.LEAK), settings.margin_of(GateMetric.LEAK)) == (200, 100)

@@ -40,7 +40,7 @@ def test_only_rounds_that_both_sides_have_are_compared() -> None:
     base = trial([turn(100, 0), turn(50, 1), turn(100, 2)], BASE)
     head = trial([turn(100, 0), turn(0, 1), turn(100, 2)], HEAD)
     found = values_of(GateTurns((base, head)))
-    assert astuple(found["json", GateMetric.THROUGHPUT]) == pytest.approx((2000, 2000))
+    assert figures(found["json", GateMetric.THROUGHPUT]) == pytest.approx((2000, 2000))
 
 
 def test_several_blocks_of_a_scenario_are_one_value() -> None:
@@ -68,7 +68,7 @@ def test_no_turns_have_no_values() -> None:
 def test_response_times_are_percentiles_in_milliseconds_where_enough_were_seen() -> None:
     fast, slow = list(range(1000, 2000, 5)), list(range(2000, 4000, 10))  # 200 each: enough for p90, not for p99
     found = values_of(GateTurns((timed(BASE, fast), timed(HEAD, slow))))
-    assert astuple(found["json", GateMetric.P50]) == pytest.approx((1.495, 2.99), rel=0.002)
+    assert figures(found["json", GateMetric.P50]) == pytest.approx((1.495, 2.99), rel=0.002)
     assert found["json", GateMetric.P90].head == pytest.approx(3.79, rel=0.002)
     assert ("json", GateMetric.P99) not in found
     assert ("json", GateMetric.THROUGHPUT) not in found  # the rate was set
@@ -93,8 +93,8 @@ def test_what_costs_much_now_and_then_shows_in_the_totals_alone() -> None:
     work = (Work(BASE, 1000, 0.4), Work(BASE, 1000, 0.4), Work(HEAD, 2000, 1.04))
     found = values_of(GateTurns((base, head), (), work))
     assert change(found["json", GateMetric.THROUGHPUT], GateMetric.THROUGHPUT) == pytest.approx(0)
-    assert astuple(found["json", GateMetric.THROUGHPUT_TOTAL]) == pytest.approx((2000, 2000 / 1.3))
-    assert astuple(found[WHOLE, GateMetric.CPU_TOTAL]) == pytest.approx((400, 520))
+    assert figures(found["json", GateMetric.THROUGHPUT_TOTAL]) == pytest.approx((2000, 2000 / 1.3))
+    assert figures(found[WHOLE, GateMetric.CPU_TOTAL]) == pytest.approx((400, 520))
 
 
 def test_response_times_that_are_the_load_sides_own_are_none() -> None:

@@ -52,7 +52,7 @@ def invoked(*arguments: str) -> Result:
 
 
 def test_a_head_that_works_and_waits_more_is_regressed_beside_the_ref(project: Path) -> None:
-    (project / "app.py").write_text("import asyncio\n" + app(work=20_000, extra="await asyncio.sleep(0.008)"))
+    (project / "app.py").write_text("import asyncio\n" + app(work=20_000, extra="await asyncio.sleep(0.010)"))
     outcome = carried_out(project)
     assert outcome.result.verdict is GateVerdict.REGRESSED, outcome.run
     (worse,) = outcome.result.regressed
@@ -70,7 +70,7 @@ def test_a_head_that_works_and_waits_more_is_regressed_beside_the_ref(project: P
         assert base.response_time is not None
         assert head.response_time is not None
         assert head.response_time.percentile_us(50) > base.response_time.percentile_us(50)
-        assert head.response_time.min_us > 8_000
+        assert head.response_time.min_us > 8_000  # a loop that rounds its timers down wakes up a millisecond early
         assert epoch.turns is not None
         assert {mark.stretch for mark in epoch.turns.growth} == {1}
 
