@@ -1,12 +1,13 @@
 """How often would the gate be right? Made-up epochs, judged by the gate's own tests, looks and corrections.
 
-    python -m benchmarks.gate_simulation [--runs 1500] [--margin-share 0.125] [--test sums|ranks|t] [--seed 1]
+    python -m benchmarks.gate_simulation [--runs 1500] [--margin-share 0.0625] [--test sums|ranks|t] [--seed 1]
 
 Each run has six metrics: throughput and CPU per request (standard deviation of an epoch's change 1.1 %, correlated by
 0.9), response times p50 (1.8 %) and p90 (3.5 %), memory at rest and at its peak (0.3 %). A slowdown moves the first
 four by as much. Noise of those four comes in three kinds: `normal`; `heavy`, where in 12 % of the epochs it is five
 times as large; and `lottery`, where most of it is the launch's luck: three in ten launches of either side are slower by
-a fixed amount. `--test` puts Wilcoxon's ranks, or Student's t, in the place of the sums that decide. Real figures come
+a fixed amount. All epochs count alike: how well each was measured is not simulated. `--test` puts Wilcoxon's ranks, or
+Student's t, in the place of the sums that decide. Real figures come
 from real servers; this only says what the rule can do, and what it costs.
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import special
 
 CONFIDENCE = 0.95
-FEWEST_FOR_ERROR = 4
+FEWEST_FOR_ERROR = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def middle_mean(values: Sequence[float]) -> float:
 
 def middle_mean_error(values: Sequence[float]) -> float | None:
     """Standard error of the middle mean: that of a trimmed mean, by the winsorized deviation (Tukey and McLaughlin,
-    Sankhya A 25, 1963). None for fewer than four values, which tell nothing of it."""
+    Sankhya A 25, 1963). None for fewer than a dozen values, which tell too little of it."""
     count = len(values)
     if count < FEWEST_FOR_ERROR:
         return None

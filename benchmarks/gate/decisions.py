@@ -46,7 +46,7 @@ class Budget:
         return settings.looking(plan_looks(max(int((self.seconds - startup_s) / epoch_s), 0), settings))
 
 
-BUDGETS = (Budget("90 s, 2 %", 90, 2.0), Budget("3 min, 2 %", 180, 2.0), Budget("3 min, 1 %", 180, 1.0))
+BUDGETS = (Budget("90 s, 2 %", 90, 2.0), Budget("3 min, 2 %", 180, 2.0), Budget("5 min, 1 %", 300, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 A slowdown is a number of loops of pure Python before each request: it takes as much more of a slow machine's time as
 the request itself does. How many are one percent of a request's CPU time is told from a pilot: a pool with about as
 many loops as the plants that matter most, and so many epochs that it shows how much they are. Loops take time in a
-straight line, but it does not go through zero (a first loop costs more than the next): a pilot of 20 % makes small plants
-too large, one of 2 % makes large ones too small.
+straight line, but it does not go through zero (a first loop costs more than the next): a pilot of 20 % makes small
+plants too large, one of 2 % makes large ones too small.
 """
 
 from collections.abc import Mapping, Sequence

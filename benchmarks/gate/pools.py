@@ -129,7 +129,7 @@ class Calibration:
     epochs: int
 
     def loops_for(self, percent: float) -> int:
-        """So many loops take that many percent of the request's CPU time: it grows in a straight line."""
+        """So many loops take about that many percent of the request's CPU time: surest near the pilot's."""
         return round(percent * self.loops / self.percent)
 
     def to_dict(self) -> dict[str, Any]:

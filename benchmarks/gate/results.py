@@ -114,8 +114,8 @@ those of the head, positive is worse; *spread* is the standard deviation of an e
 other processes and the hypervisor took, in cores, in the middle epoch and in the worst.
 """
 PLANTED = """
-Slowdowns are loops of Python. How many are 1 % of a request's CPU time was told from a pilot with a large plant; what
-each pool then showed is beside what was meant.
+Slowdowns are loops of Python. How many are 1 % of a request's CPU time was told from the pilot; what each pool then
+showed is beside what was meant. Pools of 3, 5 and 10 % have their loops from an earlier pilot, of some 20 %.
 """
 DRAWN = """
 *As recorded*: base and head are those of the recording. *Swapped*: a coin says for each epoch which of the two equal
@@ -129,9 +129,10 @@ pool would give if it were drawn from for ever, and nothing of another hour. The
 from the recorded epochs, with repetition: how much hangs on which epochs were met. The fresh runs share nothing.
 
 A decision that is still open when the pool has no more epochs, though there is time, *ran out*: it counts in no share,
-and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has (90 s: some 13):
+and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has (90 s: 13 to 15):
 the draws are then nearly the same set of epochs each time, in another order, and all of them are right or wrong
-together. That is so of 5 % beside neighbours, and of plants that are no CPU time; there the pools drawn anew tell more.
+together. That is so of 5 % beside neighbours, of plants that are no CPU time, and at 5 min, where a run meets most of 60;
+there the pools drawn anew tell more.
 """
 CURVE = "Brackets in the chart are those from pools drawn anew."
 NAMED = "Of the decisions that said *regressed*: which metrics were named, and which stood first."

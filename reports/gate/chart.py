@@ -18,7 +18,10 @@ HEIGHT, BOTTOM, TOP, RIGHT = 226, 40, 22, 78
 LABEL_GAP = 0.085
 ROOM_TIMES = 4.0
 COLOURS = {MetricVerdict.REGRESSED: BAD, MetricVerdict.PASS: GOOD, MetricVerdict.UNDECIDED: MUTED}
-KEY = "Filled dots: the base was started first; hollow: the head. Crosses do not count."
+KEY = (
+    "Filled dots: the base was started first; hollow: the head. Crosses do not count. Whiskers: one standard error of "
+    "the epoch's own rounds; an epoch with long ones counts for less in the verdict."
+)
 
 
 def drawn(each: MetricResult, dots: Sequence[Dot], ident: str, title: str) -> str:
@@ -40,6 +43,7 @@ def drawn(each: MetricResult, dots: Sequence[Dot], ident: str, title: str) -> st
         grid_lines(axes)
         _limits(axes, each, reach)
         for dot in dots:
+            _whisker(axes, dot, reach)
             _dot(axes, dot, reach)
         axes.set_xlabel("epoch")
         axes.annotate(
@@ -89,6 +93,12 @@ def _limits(axes: Axes, each: MetricResult, reach: tuple[float, float]) -> None:
     places = [(value - reach[0]) / (reach[1] - reach[0]) for value, _, _ in named]
     for (_, text, ink), place in zip(named, spread_out(places, LABEL_GAP, 0.02, 0.98), strict=True):
         axes.text(1.02, place, text, transform=axes.transAxes, va="center", color=ink, fontsize=FONT - 1)
+
+
+def _whisker(axes: Axes, dot: Dot, reach: tuple[float, float]) -> None:
+    low, high = max(dot.change - dot.error, reach[0]), min(dot.change + dot.error, reach[1])
+    if low < high and dot.error:
+        axes.plot([dot.epoch] * 2, [low, high], color=MUTED, linewidth=1, solid_capstyle="butt")
 
 
 def _dot(axes: Axes, dot: Dot, reach: tuple[float, float]) -> None:

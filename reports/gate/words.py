@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ...results.estimate import Estimate
+from ...results.gate.metrics import WEIGHED
 from ...results.gate.records import GateFailure, GateRun, Order, Pair, Source, change
 from ...results.gate.settings import GateMetric
 from ...results.gate.verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
@@ -51,12 +52,14 @@ _PATH_SIGNS = ("/", ".", "~")
 @dataclass(frozen=True, slots=True)
 class Dot:
     """One epoch's change in the metric's unit of change. `head_first`: the head was started first; `counts`: it was not
-    left out for noise, nor measured after the verdict."""
+    left out for noise, nor measured after the verdict. `error`: its standard error, in the same unit, where an epoch
+    weighs by it."""
 
     epoch: int
     change: float
     head_first: bool
     counts: bool
+    error: float = 0.0
 
 
 def headline(run: GateRun, result: GateResult) -> str:
@@ -238,7 +241,8 @@ def dots(run: GateRun, result: GateResult, each: MetricResult) -> tuple[Dot, ...
         pair = epoch.values.get((each.scenario, each.metric))
         value = None if pair is None else change_of(pair, each.metric)
         if value is not None:
-            found.append(Dot(epoch.number, value, epoch.order is Order.HEAD_FIRST, epoch.number in counted_in))
+            error = 100 * (pair.error or 0.0) if pair is not None and each.metric in WEIGHED else 0.0
+            found.append(Dot(epoch.number, value, epoch.order is Order.HEAD_FIRST, epoch.number in counted_in, error))
     return tuple(found)
 
 

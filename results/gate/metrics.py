@@ -11,6 +11,7 @@ from .records import GateEpoch, Key, Pair, change
 from .settings import GateMetric, GateSettings
 from .statistics import (
     SLACK,
+    hodges_lehmann,
     holm,
     percent_estimate,
     plain_estimate,
@@ -27,8 +28,8 @@ OF_MEMORY = (GateMetric.MEMORY_IDLE, GateMetric.MEMORY_PEAK)
 # but it does while the figures look like one.
 NOT_NEEDED = (GateMetric.LEAK,)
 SUSPICION = 0.05
-# Of these an epoch counts by how much its own rounds scatter; the recorded epochs show it to be worth it
-# (benchmarks/README.md, "The gate, proven"). Of response times that is not shown yet: there all epochs count alike.
+# What is found worse by these, each epoch counts for by how well it was measured; the recorded epochs show what it is
+# worth (benchmarks/README.md, "The gate, proven"). Of response times that is not shown yet: there all count alike.
 WEIGHED = (GateMetric.THROUGHPUT, GateMetric.CPU)
 
 
@@ -86,7 +87,6 @@ def _evaluated(epochs: Sequence[GateEpoch], key: Key, settings: GateSettings) ->
     base = float(np.median([pair.base for pair in pairs]))
     bounds = Bounds.of(metric, settings, base)
     threshold, margin = bounds.as_changes(metric)
-    weights = precision_weights([pair.error for pair in pairs]) if metric in WEIGHED else None
     estimate = percent_estimate(changes) if metric.in_percent else plain_estimate(changes)
     return MetricResult(
         scenario=scenario,
@@ -97,9 +97,19 @@ def _evaluated(epochs: Sequence[GateEpoch], key: Key, settings: GateSettings) ->
         margin=bounds.margin,
         gating=metric in settings.gated,
         typical=Pair(base, float(np.median([pair.head for pair in pairs]))),
-        p_regressed=surely_above(changes, margin, weights),
-        p_pass=surely_below(changes, threshold, weights),
+        p_regressed=_p_regressed(metric, pairs, changes, margin),
+        p_pass=surely_below(changes, threshold),
     )
+
+
+def _p_regressed(metric: GateMetric, pairs: Sequence[Pair], changes: Sequence[float], margin: float) -> float:
+    """p-value against "not worse than the margin". A weighed one counts only where the estimate, in which all epochs
+    count alike, is above the margin too: nothing is called worse that looks better."""
+    alike = surely_above(changes, margin)
+    if metric not in WEIGHED:
+        return alike
+    weighed = surely_above(changes, margin, precision_weights([pair.error for pair in pairs]))
+    return weighed if hodges_lehmann(changes) > margin else max(alike, weighed)
 
 
 def _judged(result: MetricResult, regressed: bool, alpha: float, pass_alpha: float) -> MetricResult:

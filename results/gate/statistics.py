@@ -114,14 +114,18 @@ def precision_weights(errors: Sequence[float | None]) -> Values:
 
     By the inverse of its variance, as in any mean of figures of unequal precision. To that of its own rounds comes what
     differs from launch to launch, taken as large as the middle error: so none counts more than twice as much as the
-    middle one, however small its error looks. Exchanging base and head changes no error, so the test that flips signs
-    stays exact. All count alike where one has no error, or half of them have none to speak of.
+    middle one, however small its error looks. An epoch without an error counts as the middle one. All count alike where
+    fewer than half have one, or the middle one has none to speak of.
+
+    Between equal versions the test that flips signs stays exact with them: exchanging base and head changes no error.
+    Of versions that differ nothing of the kind holds, as a head may be unsteady just where it is slow.
     """
-    known = np.array([error for error in errors if error is not None], dtype=float)
-    middle = float(np.median(known)) if len(known) and len(known) == len(errors) else 0.0
-    if middle <= 0:
+    known = [error for error in errors if error is not None]
+    middle = float(np.median(known)) if 2 * len(known) >= max(len(errors), 1) else 0.0
+    if middle <= SLACK:
         return np.ones(len(errors))
-    weights: Values = 2 / (1 + (known / middle) ** 2)
+    filled = np.array([middle if error is None else error for error in errors])
+    weights: Values = 2 / (1 + (filled / middle) ** 2)
     return weights
 
 
@@ -129,10 +133,9 @@ def sign_flip_p(changes: Changes, weights: Changes | None = None) -> float:
     """The exact, one-sided test that decides: the chance of a sum as high as this one if changes were not above zero.
 
     The sum is that of the changes themselves, times their `weights` (above zero; none: all alike), each clipped at
-    `CLIP` times the middle size. Simulated beside it
-    (benchmarks/README.md), ranks decide a little later, as few epochs give them too few different sums; and Student's
-    t far later where some epochs are wild: here a single one cannot hide what all others say. Zeros speak for neither
-    side. 1 for no values.
+    `CLIP` times the middle size. Simulated beside it (benchmarks/README.md), ranks decide a little later, as few epochs
+    give them too few different sums; and Student's t far later where some epochs are wild: here a single one cannot
+    hide what all others say. Zeros speak for neither side. 1 for no values.
     """
     values = np.asarray(changes, dtype=float)
     if weights is not None:
@@ -163,9 +166,9 @@ def surely_above(changes: Changes, limit: float, weights: Changes | None = None)
     return max(above, sign_flip_p(values, weights)) if limit > 0 else above
 
 
-def surely_below(changes: Changes, limit: float, weights: Changes | None = None) -> float:
+def surely_below(changes: Changes, limit: float) -> float:
     """p-value against "the change is `limit` at least": small when it is surely below."""
-    return sign_flip_p(limit - np.asarray(changes, dtype=float), weights)
+    return sign_flip_p(limit - np.asarray(changes, dtype=float))
 
 
 def fewest_epochs(alpha: float) -> int:

@@ -214,15 +214,24 @@ def measured(
     """The gate carried out with this launcher. The budget counts from here: what was built before is built once."""
     started = time.monotonic()
     config = gate.config
-    as_base = AsBase(launcher, Wanted(config.expect_status, config.expect == "same" and config.expect_text is None))
     session = LocustSession(compared.cores.load, load_processes(compared.cores.load, config.concurrency))
+    wanted = Wanted(config.expect_status, config.expect == "same" and config.expect_text is None)
+    as_base = AsBase(launcher, wanted, session.start)
     sampler = ProcessSampler(started)
     try:
         with Telling(console) as telling, session:
             weighing = Weighing(session, sampler)
             instruments = Instruments(as_base, weighing, sampler, telling, started)
             measurement = GateMeasurement(
-                compared, run, store, instruments, weighing, telling, lambda: as_base.service_s, decide
+                compared,
+                run,
+                store,
+                instruments,
+                weighing,
+                telling,
+                lambda: as_base.service_s,
+                decide,
+                lambda: as_base.waited_s,
             )
             if not run.failures:
                 session.begin()  # it gets ready while the rehearsal's servers do

@@ -3,7 +3,8 @@
 Status, and the body where the base always gives the same one: asked three times, and in launches with other hash seeds.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ...results.errors import TargetError
@@ -45,12 +46,16 @@ Key = tuple[str, int]
 class AsBase:
     """A launcher whose targets have to answer as the base does. Apps of the suite are held to their contract instead.
 
-    `service_s` is how long a request took alone in the launch before, by scenario and side.
+    `service_s` is how long a request took alone in the launch before, by scenario and side; `waited_s` how long all
+    launches together waited until the load side was `ready`.
     """
 
-    def __init__(self, inner: TargetLauncher, wanted: Wanted) -> None:
-        """Nothing is known of the base yet."""
+    def __init__(self, inner: TargetLauncher, wanted: Wanted, ready: Callable[[], None] = lambda: None) -> None:
+        """Nothing is known of the base yet. `ready` returns once the load side is: it may start while targets do, but
+        nothing is timed beside it."""
         self._inner = inner
+        self._ready = ready
+        self.waited_s = 0.0
         self._wanted = wanted
         self._known: dict[Key, _Known] = {}
         self.service_s: dict[tuple[str, str], float] = {}
@@ -71,7 +76,13 @@ class AsBase:
         return self._inner.start_alone(target, epoch, hash_seed, scenario, expect)
 
     def prove(self, targets: Sequence[LiveTarget], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
-        """For each target, what it proved, or what was wrong: beside the others, what the base answers otherwise."""
+        """For each target, what it proved, or what was wrong: beside the others, what the base answers otherwise.
+
+        Raises LoadStartError where there is no load side.
+        """
+        began = time.monotonic()
+        self._ready()
+        self.waited_s += time.monotonic() - began
         base = next((live for live in targets if live.target.app.name == BASE), None)
         refused: TargetError | None = None
         for live in targets:

@@ -108,9 +108,11 @@ class GateMeasurement(Generic[LiveT]):
         watcher: GateWatcher,
         service_s: Callable[[], Mapping[tuple[str, str], float]] = dict,
         decide: Decide | None = None,
+        waited_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
         """The budget counts from the instruments' start. `service_s` tells how long a request took alone in the launch
-        before, by scenario and side. `decide` is asked after each launch whether to go on."""
+        before, by scenario and side. `decide` is asked after each launch whether to go on. `waited_s` tells how long
+        the rehearsal waited for the load side, which no other launch does."""
         self._decide = decide or so_far
         self._compared = compared
         self._run = run
@@ -118,6 +120,7 @@ class GateMeasurement(Generic[LiveT]):
         self._watcher = watcher
         self._phases = instruments.watcher
         self._service_s = service_s
+        self._waited_s = waited_s
         self._clock, self._started = instruments.clock, instruments.started
         self._launches = Launches(compared, instruments, weighing)
         self._failed: Counter[str] = Counter()
@@ -139,7 +142,8 @@ class GateMeasurement(Generic[LiveT]):
             interrupted = True
             message = "the gate was interrupted: it holds what was finished by then"
             self._problem(ProblemCode.INTERRUPTED, message)
-        except LoadStartError:
+        except LoadStartError as error:
+            self._problem(ProblemCode.LOAD_LOST, error.told)
             raise
         except LoadError as error:
             status = "complete"
@@ -199,7 +203,7 @@ class GateMeasurement(Generic[LiveT]):
             slots = setup.slots if scenario.kind is ScenarioKind.HTTP else None
             pieces += pieces_for(scenario, connections[scenario.name], found, self._compared.share, slots)
         pressed_s = sum(turn.elapsed_s for trial in seen.turns.trials for turn in trial.turns)
-        return pieces, max(seen.elapsed_s - pressed_s, 0.0)
+        return pieces, max(seen.elapsed_s - pressed_s - self._waited_s(), 0.0)
 
     def _pressed(self, trials: Sequence[Trial], scenario: str) -> Pressed:
         """What both sides can take."""

@@ -33,8 +33,8 @@ STOP = b"stop"  # among the driver's lines, which end in a newline
 class LocustSession:
     """A LoadSession whose load processes are driven by Locust, pinned to `load_cores` where that is possible.
 
-    The driver starts with the first block, and again with the next after a failure. It ends with `close`, and with
-    this process however that ends. Use from one thread.
+    The driver starts with the first block, where it was not begun before, and again with the next after a failure. It
+    ends with `close`, and with this process however that ends. Use from one thread.
     """
 
     def __init__(
@@ -77,16 +77,13 @@ class LocustSession:
         self.begin()
         if self._ready:
             return
-        with self._ends_on_error():
-            try:
-                self.introduction = self._await("ready", START_WITHIN_S)
-            except LoadError as error:
-                raise LoadStartError(error.message, error.hint) from error
+        with self._ends_on_error(), _as_no_start():
+            self.introduction = self._await("ready", START_WITHIN_S)
         self._ready = True
 
     def begin(self) -> None:
         """Start the driver, if it is not running, and return at once: until it can take a block, other things can be
-        done. The first block waits for it. Raises LoadError."""
+        done. The first block waits for it. Raises LoadStartError."""
         if self._process is not None:
             return
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
@@ -102,7 +99,7 @@ class LocustSession:
         threading.Thread(
             target=_read_lines, args=(self._process.stdout, self._lines), name="driver-output", daemon=True
         ).start()
-        with self._ends_on_error():
+        with self._ends_on_error(), _as_no_start():
             locustfile = None if self._locustfile is None else str(self._locustfile)
             self._say({"cores": self._load_cores, "processes": self._processes, "locustfile": locustfile})
 
@@ -207,6 +204,15 @@ class LocustSession:
         except BaseException:
             self.close()
             raise
+
+
+@contextlib.contextmanager
+def _as_no_start() -> Iterator[None]:
+    """What fails within is the driver's start."""
+    try:
+        yield
+    except LoadError as error:
+        raise LoadStartError(error.message, error.hint) from error
 
 
 def _part(told: Json, name: str) -> Any:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from ...apps.catalogue import Feature
 from ...apps.contract import Reply
 from ...apps.database.books import Books
 from ...results.errors import TargetError
 from ...results.records import ProblemCode
+from ..load.processor import cpu_time_ns
 from .asking import ask
 from .interpreters import DEBUGGING, with_root
 from .process import GuardedProcess
@@ -273,12 +272,7 @@ def settle(targets: Sequence[LiveTarget], timeout_s: float = SETTLE_TIMEOUT_S) -
 
 def cpu_seconds(pids: Iterable[int]) -> float:
     """CPU time of these processes, user and system; those that are gone count for nothing."""
-    total = 0.0
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            times = psutil.Process(pid).cpu_times()
-            total += times.user + times.system
-    return total
+    return sum(cpu_time_ns([pid]) or 0 for pid in pids) / 1e9
 
 
 def port_was_taken(live: LiveTarget) -> bool:

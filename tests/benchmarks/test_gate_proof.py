@@ -28,19 +28,33 @@ from benchmarks.gate.decisions import (
 from benchmarks.gate.intervals import Share
 from benchmarks.gate.plans import next_pool
 from benchmarks.gate.plants import PILOT_EPOCHS, PILOT_LOOPS, calibrated
-from benchmarks.gate.pools import PACKED, PLAIN, Calibration, Data, Pool, Recorded, append, changes_of, pack, read_data
+from benchmarks.gate.pools import (
+    PACKED,
+    PLAIN,
+    Calibration,
+    Data,
+    Pool,
+    Recorded,
+    append,
+    changes_of,
+    compact,
+    pack,
+    read_data,
+    with_errors,
+)
 from benchmarks.gate.power_chart import CHART
 from benchmarks.gate.result_tables import asked_for
 from benchmarks.gate.rival_rules import RULES
 from benchmarks.gate.rivals import Way, cuts
 from sgibench.results.errors import BenchError
 from sgibench.results.gate.judge import judge
-from sgibench.results.gate.records import change
+from sgibench.results.gate.records import BASE, HEAD, GateTurns, Order, change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.statistics import percent_estimate
+from sgibench.results.gate.values import epoch_of
 from sgibench.results.gate.verdicts import GateVerdict
 
-from ..results.builders import ledger
+from ..results.builders import drifting_trials, ledger
 from ..results.gate.builders import epoch
 
 EQUAL, SLOWER = Pool("fastapi", "none"), Pool("fastapi", "cpu-5")
@@ -62,7 +76,8 @@ def made_up(pool: Pool, count: int, percent: float = 0.0, spread: float = 0.3, s
             "head": {"rps": [rps / (1 + percent / 100) for rps in base], "cpu_us": [900.0] * 20},
         }
         number = at % RUN + 1
-        found.append(Recorded(pool, f"run-{at // RUN}", 100.0 + 10 * at, 4.0, epoch(number, worse), turns))
+        measured = with_errors(epoch(number, worse), turns)
+        found.append(Recorded(pool, f"run-{at // RUN}", 100.0 + 10 * at, 4.0, measured, turns))
     return found
 
 
@@ -205,6 +220,17 @@ def test_each_rule_calls_what_its_tool_calls(slower: float, called: set[str]) ->
     base = [list(100 + rng.standard_normal(20)) for _ in range(2)]
     head = [[slower * time_us for time_us in turns] for turns in base]
     assert {name for name, rule in RULES.items() if rule(base, head)} == called
+
+
+def test_epochs_recorded_before_their_errors_were_stored_get_them_from_their_rounds() -> None:
+    trials = drifting_trials({BASE: 1000.0, HEAD: 950.0}, 1, rounds=30, spread=0.05)
+    measured = GateTurns(tuple(trials))
+    whole = epoch_of(1, Order.BASE_FIRST, 1, 0.0, 6.0, measured)
+    before = replace(whole, values={key: replace(pair, error=None) for key, pair in whole.values.items()})
+    found = with_errors(before, compact(measured))
+    for metric in (GateMetric.THROUGHPUT, GateMetric.CPU):
+        assert found.values["json", metric].error == pytest.approx(whole.values["json", metric].error, rel=0.01)
+    assert with_errors(whole, compact(measured)).values == whole.values
 
 
 def test_the_pool_that_is_furthest_behind_is_next() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from sgibench.results.estimate import Estimate, from_epochs, mean_estimate, middle_mean
+from sgibench.results.estimate import Estimate, from_epochs, mean_estimate, middle_mean, middle_mean_error
 
 POSITIVE = st.lists(st.floats(1e-3, 1e6), min_size=2, max_size=12)
 
@@ -93,3 +93,23 @@ def test_one_disturbed_turn_of_five_does_not_move_the_middle_mean() -> None:
 def test_the_middle_mean_is_the_mean_of_the_middle_half() -> None:
     assert middle_mean([100, 1, 2, 3, 4, 5, 6, -100]) == pytest.approx((2 + 3 + 4 + 5) / 4)
     assert middle_mean([3.0]) == 3.0
+
+
+@pytest.mark.parametrize("count", [12, 13, 15, 160])
+def test_the_error_of_the_middle_mean_is_that_of_a_trimmed_mean_as_scipy_has_it(count: int) -> None:
+    values = list(np.random.default_rng(count).standard_t(3, count))
+    expected = float(stats.mstats.trimmed_stde(values, (0.25, 0.25), inclusive=(True, True)))
+    # SciPy divides by what should be left, half of all; here it is what is.
+    assert middle_mean_error(values) == pytest.approx(expected * 0.5 / (1 - 2 * (count // 4) / count))
+
+
+def test_the_error_of_the_middle_mean_is_how_far_it_scatters() -> None:
+    rng = np.random.default_rng(7)
+    samples = [list(rng.normal(0, 1, 160)) for _ in range(400)]
+    seen = float(np.std([middle_mean(each) for each in samples]))
+    assert float(np.mean([middle_mean_error(each) or 0.0 for each in samples])) == pytest.approx(seen, rel=0.15)
+
+
+def test_a_handful_of_values_tells_too_little_of_its_error() -> None:
+    assert middle_mean_error([float(each) for each in range(11)]) is None
+    assert middle_mean_error([2.0] * 12) == 0.0

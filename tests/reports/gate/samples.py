@@ -57,7 +57,8 @@ def epoch(number: int, scenarios: tuple[str, ...], slower: float, seed: int = 0,
             head = level / factor * off if metric.higher_is_better else level * factor * off
             if metric is GateMetric.LEAK:
                 head = level + draw.gauss(0, 3)
-            values[scenario, metric] = Pair(level, head)
+            error = noise * (0.8 + 0.1 * (number % 5)) if metric in (GateMetric.THROUGHPUT, GateMetric.CPU) else None
+            values[scenario, metric] = Pair(level, head, error)
     right = Ledger(scheduled=9_120, sent=9_120, ok=9_120)
     return GateEpoch(
         number=number,

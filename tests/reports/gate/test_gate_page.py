@@ -7,8 +7,10 @@ import pytest
 
 from sgibench.reports.gate.checks import State, checks
 from sgibench.reports.gate.html import render_gate_html
+from sgibench.reports.gate.words import dots
 from sgibench.results.gate.judge import judge
 from sgibench.results.gate.records import EpochNoise, GateRun
+from sgibench.results.gate.settings import GateMetric
 from sgibench.results.gate.verdicts import GateVerdict
 from sgibench.results.problems import Problem, ProblemCode, Severity
 
@@ -168,6 +170,16 @@ def test_each_metric_has_a_chart_with_its_limits_named() -> None:
     for drawing in re.findall(r'<svg class="chart".*?</svg>', page("passed"), re.DOTALL):
         texts = re.findall(r"<text[^>]*>([^<]*)</text>", drawing)
         assert {"threshold", "margin", "estimate", "epoch", "change, worse ↑"} <= set(texts)
+
+
+def test_how_well_an_epoch_was_measured_is_shown_where_it_counts() -> None:
+    run = run_of(13)
+    result = judge(run, final=True)
+    errors = {each.metric: [dot.error for dot in dots(run, result, each)] for each in result.metrics}
+    assert min(errors[GateMetric.CPU]) > 0
+    assert max(errors[GateMetric.CPU]) > min(errors[GateMetric.CPU])
+    assert set(errors[GateMetric.P50]) == {0.0}
+    assert "Whiskers: one standard error" in section("passed", "epochs")
 
 
 def test_an_epoch_far_away_is_at_the_edge_and_the_others_stay_apart() -> None:

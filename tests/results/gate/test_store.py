@@ -1,6 +1,7 @@
 """A gate's run comes back from its folder as it was, and can be judged again from its turns."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,11 +32,11 @@ from .builders import epochs, gate_run, limited
 SETTINGS = GateSettings(thresholds={GateMetric.P90: 12.0}).looking(plan_looks(13))
 
 
-def measured(number: int) -> GateEpoch:
+def measured(number: int, rounds: int = 6) -> GateEpoch:
     """An epoch with turns."""
     trials = [
         replace(trial, problems=(limited(),) if number % 2 else ())
-        for trial in drifting_trials({BASE: 1000.0, HEAD: 900.0}, number, rounds=6)
+        for trial in drifting_trials({BASE: 1000.0, HEAD: 900.0}, number, rounds=rounds)
     ]
     growth = tuple(Growth(side, count, 50.0 + count / 1000) for side in (BASE, HEAD) for count in (100, 200))
     return epoch_of(number, Order.BASE_FIRST, 11, 6.0 * number, 5.5, GateTurns(tuple(trials), growth))
@@ -48,6 +49,22 @@ def stored(folder: Path, run: GateRun) -> GateStore:
     for each in run.epochs:
         store.save_epoch(each)
     return store
+
+
+def test_how_well_an_epoch_was_measured_comes_back_too(tmp_path: Path) -> None:
+    run = gate_run([measured(number, rounds=20) for number in range(1, 4)], SETTINGS)
+    stored(tmp_path / "run", run)
+    found = load_gate(tmp_path / "run")
+    assert found.epochs == run.epochs
+    assert {pair.error is None for epoch in found.epochs for pair in epoch.values.values()} == {True, False}
+
+
+@pytest.mark.parametrize("error", [-0.1, math.nan, math.inf])
+def test_an_error_that_is_none_is_refused(error: float) -> None:
+    said = measured(1).to_dict()
+    said["values"][0]["error"] = error
+    with pytest.raises(ValueError, match="standard error"):
+        GateEpoch.from_dict(said)
 
 
 def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:

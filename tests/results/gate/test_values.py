@@ -3,9 +3,10 @@
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from sgibench.results.gate.records import BASE, HEAD, WHOLE, GateTurns, Growth, Order, Pair, Work, change
 from sgibench.results.gate.settings import GateMetric
@@ -28,6 +29,11 @@ def timed(side: str, response_us: Sequence[int], windows: int = 1, **others: obj
     return trial(turns, side, level=RATE, response_us=[*response_us] * windows, **others)  # type: ignore[arg-type]
 
 
+def figures(pair: Pair) -> tuple[float, float]:
+    """Base and head."""
+    return pair.base, pair.head
+
+
 def test_throughput_and_cpu_are_compared_within_rounds_so_that_a_drifting_machine_cancels() -> None:
     trials = drifting_trials({BASE: 1000.0, HEAD: 950.0}, 1, rounds=60, spread=0.002)
     found = values_of(GateTurns(tuple(trials)))
@@ -41,6 +47,32 @@ def test_only_rounds_that_both_sides_have_are_compared() -> None:
     head = trial([turn(100, 0), turn(0, 1), turn(100, 2)], HEAD)
     found = values_of(GateTurns((base, head)))
     assert figures(found["json", GateMetric.THROUGHPUT]) == pytest.approx((2000, 2000))
+
+
+@pytest.mark.parametrize("metric", [GateMetric.THROUGHPUT, GateMetric.CPU, GateMetric.P50, GateMetric.P90])
+def test_how_far_an_epochs_rounds_scatter_is_kept_and_is_the_same_whoever_is_called_the_head(
+    metric: GateMetric,
+) -> None:
+    chance = random.Random(3)
+    counts, others = ([chance.randrange(90, 110) for _ in range(16)] for _ in range(2))
+    ratios = [math.log(other / count) for count, other in zip(counts, others, strict=True)]
+    published = float(stats.mstats.trimmed_stde(ratios, (0.25, 0.25)))
+
+    def error(base: str, head: str) -> float | None:
+        trials = []
+        for side, those in ((base, counts), (head, others)):
+            closed = [replace(turn(count, at), target_cpu_s=0.02) for at, count in enumerate(those)]
+            opened = [replace(turn(100, at), p50_ms=1000 / n, p90_ms=2000 / n) for at, n in enumerate(those)]
+            trials += [trial(closed, side), replace(timed(side, [1000] * 100, 16), turns=tuple(opened))]
+        return values_of(GateTurns(tuple(trials)))["json", metric].error
+
+    assert error(BASE, HEAD) == pytest.approx(published)
+    assert error(HEAD, BASE) == pytest.approx(published)
+
+
+def test_too_few_rounds_tell_nothing_of_how_far_they_scatter() -> None:
+    trials = (trial([turn(100, at) for at in range(11)], side) for side in (BASE, HEAD))
+    assert values_of(GateTurns(tuple(trials)))["json", GateMetric.THROUGHPUT].error is None
 
 
 def test_several_blocks_of_a_scenario_are_one_value() -> None:

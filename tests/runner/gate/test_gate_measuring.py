@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sgibench.results.errors import TargetError, UsageError
+from sgibench.results.errors import LoadStartError, TargetError, UsageError
 from sgibench.results.gate.records import BASE, HEAD, FailureKind, GateFailure, Order
 from sgibench.results.gate.settings import GateMetric, GateSettings
 from sgibench.results.gate.store import load_gate
@@ -262,6 +262,21 @@ def test_unbalanced_books_are_tried_again_and_end_the_gate_in_the_end(tmp_path: 
     assert outcome.result.verdict is GateVerdict.INCONCLUSIVE
     assert "Locust counted" in outcome.result.reasons[0]
     assert [problem.code for problem in outcome.run.problems] == [ProblemCode.LOAD_LOST]
+
+
+def test_where_there_is_no_load_side_there_is_no_verdict_either(tmp_path: Path) -> None:
+    class Absent(GateLoad):
+        def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+            raise LoadStartError("the load driver died (exit status 1)")
+
+    world = World(tmp_path)
+    world.load = Absent(world.rates, world.clock)
+    with pytest.raises(LoadStartError):
+        world.run()
+    assert world.launcher.running == 0
+    stored = load_gate(world.store.folder)
+    assert [problem.code for problem in stored.problems] == [ProblemCode.LOAD_LOST]
+    assert "exit status 1" in judged(stored).reasons[0]
 
 
 def test_a_budget_in_which_nothing_can_be_decided_is_refused_with_what_it_takes() -> None:

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import psutil
 import pytest
 
-from sgibench.results.errors import LoadError, UsageError
+from sgibench.results.errors import LoadError, LoadStartError, UsageError
 from sgibench.results.records import ProblemCode
 from sgibench.runner.load import session as session_module
 from sgibench.runner.load.orders import Arrival, BlockReport, TurnOrder
@@ -281,7 +282,7 @@ def test_a_fault_in_a_listener_ends_the_load_processes() -> None:
 
 def test_the_last_words_of_a_driver_that_cannot_start_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
-    with LocustSession() as session, pytest.raises(LoadError, match=r"died \(exit status 1\): (.|\n)*encodings"):
+    with LocustSession() as session, pytest.raises(LoadStartError, match=r"died \(exit status 1\): (.|\n)*encodings"):
         session.start()
 
 
@@ -315,6 +316,25 @@ def test_a_document_that_lacks_something_is_a_failure_of_the_load_side(
         assert caught.value.message.startswith(f"a message of the load driver has no '{missing}': ")
     else:
         assert (caught.value.message, caught.value.hint) == ("no more files", "raise the limit")
+
+
+def test_a_driver_that_was_begun_gets_ready_by_itself_and_is_waited_for_when_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    may = tmp_path / "may-go-on"
+    waits = f"import os, time\nwhile not os.path.exists({str(may)!r}): time.sleep(0.01)\n" + TELLS.replace("{}", READY)
+    monkeypatch.setattr(session_module, "DRIVER", (sys.executable, "-c", waits))
+    monkeypatch.setattr(session_module, "GRACE_S", 0.2)
+    with LocustSession() as session:
+        session.begin()
+        begun = session.pid
+        assert begun is not None
+        assert session.introduction == {}, "it cannot be ready yet"
+        may.touch()
+        session.start()
+        assert session.introduction == {"event": "ready"}
+        session.start()
+        assert session.pid == begun
 
 
 def test_impossible_orders_are_refused_before_anything_starts() -> None:
