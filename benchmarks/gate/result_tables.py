@@ -54,6 +54,13 @@ def spread(pool: Sequence[Recorded], metric: GateMetric) -> str:
     return f"{100 * NORMAL_SPREAD * float(np.median(np.abs(changes - np.median(changes)))):.2f}"
 
 
+def error(pool: Sequence[Recorded], metric: GateMetric) -> str:
+    """The standard error of an epoch's change in percent, as its rounds tell it, in the middle."""
+    errors = [pair.error for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
+    known = [each for each in errors if each is not None]
+    return f"{100 * float(np.median(known)):.2f}" if known else "–"
+
+
 def pool_table(data: Data) -> str:
     """Every pool: how large, what it showed, and how noisy it was."""
     rows = []
@@ -61,12 +68,12 @@ def pool_table(data: Data) -> str:
         noise = [each.epoch.noise.foreign_cores + each.epoch.noise.steal_cores for each in epochs]
         rows.append([
             pool.app, pool.plant, pool.neighbour, str(len(epochs)), str(len({each.run for each in epochs})),
-            *(told(epochs, metric) for metric in SHOWN), spread(epochs, GateMetric.CPU),
+            *(told(epochs, metric) for metric in SHOWN), spread(epochs, GateMetric.CPU), error(epochs, GateMetric.CPU),
             spread(epochs, GateMetric.P90), f"{np.median(noise):.2f}; {max(noise):.2f}",
             f"{np.median([each.epoch.elapsed_s for each in epochs]):.1f} s",
         ])  # fmt: skip
     changes = [f"{name}, %" for name in SHOWN.values()]
-    spreads = ["spread of CPU, %", "of p90, %"]
+    spreads = ["spread of CPU, %", "error of CPU, %", "spread of p90, %"]
     return markdown(["app", "plant", "neighbour", "epochs", "runs", *changes, *spreads, "others", "an epoch"], rows)
 
 

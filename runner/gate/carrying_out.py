@@ -29,11 +29,12 @@ from ..targets.launcher import TargetLauncher
 from ..targets.services import ServiceOptions, Services
 from ..targets.setups import parse_setup
 from .asked import FEWEST_CONNECTIONS, closed_piece, find_scenarios
+from .budget import check_budget
 from .building import Building, Side, build, build_ours, check_ours, differences
 from .config import GateConfig, where_else
 from .expecting import AsBase, Wanted
 from .launches import Compared
-from .measuring import Decide, GateMeasurement, GateOutcome, check_budget
+from .measuring import Decide, GateMeasurement, GateOutcome
 from .sources import HERE, Named, Note, find_sides, trees
 from .telling import Telling
 from .weighing import Weighing

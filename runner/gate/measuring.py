@@ -11,7 +11,6 @@ from ...results.errors import LoadError, LoadStartError, UsageError
 from ...results.gate.judge import judge
 from ...results.gate.looks import epochs_to_decide, plan_looks
 from ...results.gate.records import BASE, SIDES, FailureKind, GateEpoch, GateFailure, GateRun
-from ...results.gate.settings import GateSettings
 from ...results.gate.store import GateStore
 from ...results.gate.trust import DELAYS, ERROR_EPOCHS, ERROR_SHARE_LIMIT
 from ...results.gate.values import epoch_of
@@ -21,7 +20,7 @@ from ...results.records import ScenarioKind, Trial
 from ..instruments import Instruments, LiveT
 from ..measure import Interrupted, interruptible
 from ..pieces import Piece
-from .asked import CLOSED_S, OPEN_S, Pressed, connections_for, pieces_for, pressing_s, rehearsal_piece
+from .asked import Pressed, connections_for, pieces_for, pressing_s, rehearsal_piece
 from .launches import Compared, Launches, Seen
 from .weighing import Weighing
 
@@ -32,10 +31,7 @@ PLACE_TAKEN = re.compile(r"address already in use|Errno 98", re.IGNORECASE)
 Decide = Callable[[GateRun], GateResult]
 CUT_SHORT = frozenset({ProblemCode.LOAD_LOST, ProblemCode.INTERRUPTED})
 KILLED = "the gate ended before it was over: it holds what was finished by then"
-# Before anything was seen: the load side's start, launching and ending both sides, and what lies between turns.
-START_S = 2.0
-LAUNCH_S = 2.5
-BETWEEN_S = 0.5
+BETWEEN_S = 0.5  # what lies between turns
 
 
 class GateWatcher(Protocol):
@@ -75,24 +71,6 @@ def judged(run: GateRun) -> GateResult:
 def so_far(run: GateRun) -> GateResult:
     """What is known of a run that goes on. Raises TargetError where the base failed."""
     return judge(run, final=False)
-
-
-def least_s(scenarios: int, settings: GateSettings, share: float = 1.0) -> float:
-    """The shortest budget in which a gate can decide anything, if all goes well."""
-    epoch_s = LAUNCH_S + scenarios * 2 * (CLOSED_S + OPEN_S) * share
-    return START_S + LAUNCH_S + scenarios + epochs_to_decide(settings, scenarios) * epoch_s
-
-
-def check_budget(scenarios: int, settings: GateSettings, share: float = 1.0) -> None:
-    """Raise UsageError for a budget in which nothing could be decided."""
-    least = least_s(scenarios, settings, share)
-    if settings.budget_s < least:
-        raise UsageError(
-            f"a budget of {settings.budget_s:g} s is too small: a verdict needs "
-            f"{epochs_to_decide(settings, scenarios)} epochs (launches of both sides), which take about "
-            f"{math.ceil(least)} s",
-            f"--budget {math.ceil(least / 10) * 10}s, or fewer paths",
-        )
 
 
 class GateMeasurement(Generic[LiveT]):

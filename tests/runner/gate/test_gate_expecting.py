@@ -1,12 +1,13 @@
 """What the base answers is right, asked from real servers."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sgibench.apps.catalogue import Interface
-from sgibench.results.errors import TargetError
+from sgibench.results.errors import LoadStartError, TargetError
 from sgibench.results.gate.records import BASE
 from sgibench.runner.gate.expecting import AsBase, Wanted
 from sgibench.runner.load.orders import Expectation
@@ -92,3 +93,29 @@ def test_a_base_that_refuses_is_asked_for_unless_that_is_meant(launcher: TargetL
     assert isinstance(base, TargetError)
     assert base.message == "the base answers GET / with status 404"
     assert [expected(proof).status for proof in proofs_of(AsBase(launcher, Wanted(404)), targets, 1)] == [404, 404]
+
+
+def test_nothing_is_asked_or_timed_until_the_load_side_is_ready_and_that_wait_is_told(
+    launcher: TargetLauncher, tmp_path: Path
+) -> None:
+    seen: list[dict[tuple[str, str], float]] = []
+
+    def ready() -> None:
+        seen.append(dict(as_base.service_s))
+        time.sleep(0.3)
+
+    as_base = AsBase(launcher, Wanted(), ready)
+    proofs = proofs_of(as_base, targets_of(tmp_path, app(), app()), 0)
+    assert [expected(proof) for proof in proofs] == [Expectation(200)] * 2
+    assert seen == [{}]
+    assert as_base.waited_s >= 0.3
+
+
+def test_where_the_load_side_does_not_start_nothing_is_asked(launcher: TargetLauncher, tmp_path: Path) -> None:
+    def ready() -> None:
+        raise LoadStartError("the load driver died")
+
+    as_base = AsBase(launcher, Wanted(), ready)
+    with pytest.raises(LoadStartError):
+        proofs_of(as_base, targets_of(tmp_path, app(), app()), 0)
+    assert as_base.service_s == {}

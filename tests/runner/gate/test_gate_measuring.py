@@ -10,14 +10,15 @@ import pytest
 
 from sgibench.results.errors import LoadStartError, TargetError, UsageError
 from sgibench.results.gate.records import BASE, HEAD, FailureKind, GateFailure, Order
-from sgibench.results.gate.settings import GateMetric, GateSettings
+from sgibench.results.gate.settings import GateMetric, GateSettings, Look
 from sgibench.results.gate.store import load_gate
 from sgibench.results.gate.verdicts import GateVerdict
 from sgibench.results.histogram import Histogram
 from sgibench.results.records import Level, Problem, ProblemCode, Severity, Trial
 from sgibench.runner.gate.asked import Pressed, pieces_for, pressing_s
+from sgibench.runner.gate.budget import check_budget, least_s
 from sgibench.runner.gate.launches import mildly
-from sgibench.runner.gate.measuring import check_budget, judged, least_s
+from sgibench.runner.gate.measuring import judged
 from sgibench.runner.load.orders import Block, BlockReport, TurnListener
 
 from ..fakes import JSON
@@ -277,6 +278,24 @@ def test_where_there_is_no_load_side_there_is_no_verdict_either(tmp_path: Path) 
     stored = load_gate(world.store.folder)
     assert [problem.code for problem in stored.problems] == [ProblemCode.LOAD_LOST]
     assert "exit status 1" in judged(stored).reasons[0]
+
+
+def test_what_the_rehearsal_waited_for_the_load_side_is_not_taken_for_the_time_of_a_launch(tmp_path: Path) -> None:
+    def looks(name: str, waited_s: float, told_s: float) -> tuple[Look, ...]:
+        world = World(tmp_path / name)
+
+        class Late(GateLoad):
+            def run(self, block: Block, on_turn: TurnListener | None = None) -> BlockReport:
+                if not self.blocks:
+                    self.clock.now += waited_s
+                return super().run(block, on_turn)
+
+        world.load = Late(world.rates, world.clock)
+        return world.run(waited_s=told_s).run.settings.looks
+
+    usual = looks("usual", 0.0, 0.0)
+    assert looks("told", 8.0, 8.0) == usual
+    assert looks("untold", 8.0, 0.0) != usual
 
 
 def test_a_budget_in_which_nothing_can_be_decided_is_refused_with_what_it_takes() -> None:

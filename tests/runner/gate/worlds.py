@@ -166,12 +166,20 @@ class World:
             failures=self.failures,
         )
 
-    def run(self) -> GateOutcome:
+    def run(self, waited_s: float = 0.0) -> GateOutcome:
         weighing = Weighing(self.load, self.sampler, read_cpu_ns=self.load.cpu_time_ns)
         instruments = Instruments(
             self.launcher, weighing, self.sampler, self.phases, 0.0, clock=self.clock, read_cpu=a_quiet_machine
         )
-        measurement = GateMeasurement(self.compared, self.new_run, self.store, instruments, weighing, self.watcher)
+        measurement = GateMeasurement(
+            self.compared,
+            self.new_run,
+            self.store,
+            instruments,
+            weighing,
+            self.watcher,
+            waited_s=lambda: waited_s,
+        )
         return measurement.run()
 
 

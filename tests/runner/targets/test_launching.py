@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import psutil
 import pytest
@@ -16,7 +18,8 @@ from sgibench.apps.catalogue import APPS, APPS_ROOT, Interface
 from sgibench.results.errors import TargetError
 from sgibench.results.records import ProblemCode
 from sgibench.runner.measure import Interrupted, interruptible
-from sgibench.runner.targets.launch import App, LiveTarget, Target, free_ports, reason_in, target_environment
+from sgibench.runner.targets import launch
+from sgibench.runner.targets.launch import App, LiveTarget, Target, free_ports, reason_in, settle, target_environment
 from sgibench.runner.targets.launcher import TargetLauncher
 from sgibench.runner.targets.setups import parse_setup
 from sgibench.scenarios.files import built_in_scenario
@@ -229,6 +232,13 @@ def test_a_port_that_was_taken_meanwhile_is_replaced_by_another(
         (live,) = launcher.start([our_target("uvicorn")], 1, 1)
         assert isinstance(live, LiveTarget)
         assert live.port != taken
+
+
+def test_targets_are_left_alone_until_they_use_next_to_no_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    used_s = iter([0.0, 0.09, 0.15, 0.156, 0.158])  # the last look finds less than 5 % of a core
+    monkeypatch.setattr(launch, "cpu_seconds", lambda _pids: next(used_s))
+    settle([cast(LiveTarget, SimpleNamespace(pids=(1,)))])
+    assert list(used_s) == []
 
 
 def test_settings_from_the_environment_do_not_reach_the_server_unseen() -> None:
