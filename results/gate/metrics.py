@@ -105,11 +105,10 @@ def _evaluated(epochs: Sequence[GateEpoch], key: Key, settings: GateSettings) ->
 def _p_regressed(metric: GateMetric, pairs: Sequence[Pair], changes: Sequence[float], margin: float) -> float:
     """p-value against "not worse than the margin". A weighed one counts only where the estimate, in which all epochs
     count alike, is above the margin too: nothing is called worse that looks better."""
-    alike = surely_above(changes, margin)
     if metric not in WEIGHED:
-        return alike
+        return surely_above(changes, margin)
     weighed = surely_above(changes, margin, precision_weights([pair.error for pair in pairs]))
-    return weighed if hodges_lehmann(changes) > margin else max(alike, weighed)
+    return weighed if hodges_lehmann(changes) > margin else max(surely_above(changes, margin), weighed)
 
 
 def _judged(result: MetricResult, regressed: bool, alpha: float, pass_alpha: float) -> MetricResult:

@@ -79,12 +79,12 @@ THRESHOLD_FACTORS: Mapping[GateMetric, float] = {
 }
 THRESHOLD_PERCENT = 2.0
 # What is tolerated for sure, as a share of the threshold: enough for what differs between two folders of the same code,
-# and no more, since what is to be caught at the threshold must be told from the margin, in a dozen epochs: the smaller
+# and no more, since what is to be caught at the threshold must be told from the margin, in some 15 epochs: the smaller
 # it is, the more often that is done (benchmarks/README.md, "The gate's rule, simulated"). False alarms do not depend on
 # it: their bound holds with no margin at all.
 MARGIN_SHARE = 0.0625
 # Of the certainty against false alarms, how much each metric may use up, in parts: most where small changes are to be
-# found in few epochs. The others get what they need to be found in 11 epochs, so that they are in 90 s even where two
+# found in few epochs. The others get what they need to be found in 11 epochs, so that they are in 90 s even where three
 # are left out, and at thresholds so much wider need no more.
 WEIGHTS: Mapping[GateMetric, float] = {GateMetric.THROUGHPUT: 6.0, GateMetric.CPU: 6.0}
 

@@ -46,8 +46,8 @@ Key = tuple[str, int]
 class AsBase:
     """A launcher whose targets have to answer as the base does. Apps of the suite are held to their contract instead.
 
-    `service_s` is how long a request took alone in the launch before, by scenario and side; `waited_s` how long all
-    launches together waited until the load side was `ready`.
+    Of the launch before, `service_s` is how long a request took alone, by scenario and side, and `waited_s` how long it
+    waited until the load side was `ready`.
     """
 
     def __init__(self, inner: TargetLauncher, wanted: Wanted, ready: Callable[[], None] = lambda: None) -> None:
@@ -82,7 +82,7 @@ class AsBase:
         """
         began = time.monotonic()
         self._ready()
-        self.waited_s += time.monotonic() - began
+        self.waited_s = time.monotonic() - began
         base = next((live for live in targets if live.target.app.name == BASE), None)
         refused: TargetError | None = None
         for live in targets:

@@ -57,8 +57,11 @@ class GateOutcome:
 def judged(run: GateRun) -> GateResult:
     """A run's last word. One that was cut short has no last look: when it ends must not depend on what was seen.
 
-    Raises TargetError where the base failed.
+    Raises TargetError where the base failed, LoadStartError where there was no load side.
     """
+    lost = [problem.message for problem in run.problems if problem.code is ProblemCode.LOAD_LOST]
+    if lost and run.status == "interrupted" and not run.epochs:
+        raise LoadStartError(lost[0])
     short = [problem.message for problem in run.problems if problem.code in CUT_SHORT]
     if not short and run.status != "interrupted":
         return judge(run, final=True)
@@ -90,7 +93,7 @@ class GateMeasurement(Generic[LiveT]):
     ) -> None:
         """The budget counts from the instruments' start. `service_s` tells how long a request took alone in the launch
         before, by scenario and side. `decide` is asked after each launch whether to go on. `waited_s` tells how long
-        the rehearsal waited for the load side, which no other launch does."""
+        the launch before waited for the load side, as only the first one does."""
         self._decide = decide or so_far
         self._compared = compared
         self._run = run

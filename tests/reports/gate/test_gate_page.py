@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from sgibench.reports.gate.chart import drawn
 from sgibench.reports.gate.checks import State, checks
 from sgibench.reports.gate.html import render_gate_html
 from sgibench.reports.gate.words import dots
@@ -179,7 +180,11 @@ def test_how_well_an_epoch_was_measured_is_shown_where_it_counts() -> None:
     assert min(errors[GateMetric.CPU]) > 0
     assert max(errors[GateMetric.CPU]) > min(errors[GateMetric.CPU])
     assert set(errors[GateMetric.P50]) == {0.0}
-    assert "Whiskers: one standard error" in section("passed", "epochs")
+    assert "one standard error" in section("passed", "epochs")
+    cpu = next(each for each in result.metrics if each.metric is GateMetric.CPU)
+    shown = dots(run, result, cpu)
+    bare = [replace(dot, error=0.0) for dot in shown]
+    assert drawn(cpu, shown, "cpu", "CPU").count("<path") > drawn(cpu, bare, "cpu", "CPU").count("<path")
 
 
 def test_an_epoch_far_away_is_at_the_edge_and_the_others_stay_apart() -> None:

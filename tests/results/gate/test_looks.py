@@ -46,12 +46,12 @@ def test_no_look_is_made_or_paid_for_before_it_could_decide(expected: int, scena
 
 
 def test_the_looks_of_the_usual_budgets_are_those_that_are_documented() -> None:
-    assert [look.epochs for look in plan_looks(13)] == [9, 11]
-    assert [look.epochs for look in plan_looks(27)] == [9, 11, 14, 18, 22]
-    assert [look.epochs for look in plan_looks(45)] == [9, 11, 14, 18, 22, 28, 35]
-    assert [look.alpha for look in plan_looks(13)] == [0, 0]
-    assert [look.alpha for look in plan_looks(27)] == pytest.approx([0, 0, 0.001, 0.001, 0.001])
-    assert [look.alpha for look in plan_looks(45)] == pytest.approx([0, 0, *[0.0006] * 5])
+    assert [look.epochs for look in plan_looks(15)] == [9, 11]
+    assert [look.epochs for look in plan_looks(31)] == [9, 11, 14, 18, 22, 28]
+    assert [look.epochs for look in plan_looks(53)] == [9, 11, 14, 18, 22, 28, 35, 44]
+    assert [look.alpha for look in plan_looks(15)] == [0, 0]
+    assert [look.alpha for look in plan_looks(31)] == pytest.approx([0, 0, *[0.00075] * 4])
+    assert [look.alpha for look in plan_looks(53)] == pytest.approx([0, 0, *[0.0005] * 6])
 
 
 @pytest.mark.parametrize("expected", [-1, 0, 1, 9])

@@ -1,7 +1,7 @@
 """What the base answers is right, asked from real servers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,10 @@ from sgibench.runner.gate.expecting import AsBase, Wanted
 from sgibench.runner.load.orders import Expectation
 from sgibench.runner.selection.workloads import path_scenario
 from sgibench.runner.targets.checking import Conformity
-from sgibench.runner.targets.launch import App, Target
+from sgibench.runner.targets.launch import App, LiveTarget, Target
 from sgibench.runner.targets.launcher import TargetLauncher
 from sgibench.runner.targets.setups import parse_setup
+from sgibench.scenarios.model import Scenario
 
 from .repositories import app
 
@@ -95,27 +96,48 @@ def test_a_base_that_refuses_is_asked_for_unless_that_is_meant(launcher: TargetL
     assert [expected(proof).status for proof in proofs_of(AsBase(launcher, Wanted(404)), targets, 1)] == [404, 404]
 
 
-def test_nothing_is_asked_or_timed_until_the_load_side_is_ready_and_that_wait_is_told(
+class Telling(TargetLauncher):
+    """Tells when it is asked to prove."""
+
+    def __init__(self, inner: TargetLauncher, told: list[str]) -> None:
+        self.inner, self.told = inner, told
+
+    def start(self, targets: Sequence[Target], epoch: int, hash_seed: int) -> list[LiveTarget | TargetError]:
+        return self.inner.start(targets, epoch, hash_seed)
+
+    def prove(self, targets: Sequence[LiveTarget], scenarios: Sequence[Scenario]) -> list[Conformity | TargetError]:
+        self.told.append("proved")
+        return self.inner.prove(targets, scenarios)
+
+    def stop(self) -> None:
+        self.inner.stop()
+
+
+def test_nothing_is_timed_until_the_load_side_is_ready_and_that_wait_is_told(
     launcher: TargetLauncher, tmp_path: Path
 ) -> None:
-    seen: list[dict[tuple[str, str], float]] = []
+    told: list[str] = []
 
     def ready() -> None:
-        seen.append(dict(as_base.service_s))
-        time.sleep(0.3)
+        told.append("ready")
+        if len(told) == 1:
+            time.sleep(0.3)
 
-    as_base = AsBase(launcher, Wanted(), ready)
-    proofs = proofs_of(as_base, targets_of(tmp_path, app(), app()), 0)
-    assert [expected(proof) for proof in proofs] == [Expectation(200)] * 2
-    assert seen == [{}]
+    as_base = AsBase(Telling(launcher, told), Wanted(), ready)
+    targets = targets_of(tmp_path, app(), app())
+    assert [expected(proof) for proof in proofs_of(as_base, targets, 0)] == [Expectation(200)] * 2
     assert as_base.waited_s >= 0.3
+    proofs_of(as_base, targets, 1)
+    assert told == ["ready", "proved"] * 2
+    assert as_base.waited_s < 0.3, "which is of the launch before alone"
 
 
-def test_where_the_load_side_does_not_start_nothing_is_asked(launcher: TargetLauncher, tmp_path: Path) -> None:
+def test_where_the_load_side_does_not_start_nothing_is_proven(launcher: TargetLauncher, tmp_path: Path) -> None:
     def ready() -> None:
         raise LoadStartError("the load driver died")
 
-    as_base = AsBase(launcher, Wanted(), ready)
+    told: list[str] = []
+    as_base = AsBase(Telling(launcher, told), Wanted(), ready)
     with pytest.raises(LoadStartError):
         proofs_of(as_base, targets_of(tmp_path, app(), app()), 0)
-    assert as_base.service_s == {}
+    assert told == []

@@ -277,7 +277,8 @@ def test_where_there_is_no_load_side_there_is_no_verdict_either(tmp_path: Path) 
     assert world.launcher.running == 0
     stored = load_gate(world.store.folder)
     assert [problem.code for problem in stored.problems] == [ProblemCode.LOAD_LOST]
-    assert "exit status 1" in judged(stored).reasons[0]
+    with pytest.raises(LoadStartError, match="exit status 1"):
+        judged(stored)
 
 
 def test_what_the_rehearsal_waited_for_the_load_side_is_not_taken_for_the_time_of_a_launch(tmp_path: Path) -> None:
