@@ -7,8 +7,8 @@ Each run has six metrics: throughput and CPU per request (standard deviation of 
 four by as much. Noise of those four comes in three kinds: `normal`; `heavy`, where in 12 % of the epochs it is five
 times as large; and `lottery`, where most of it is the launch's luck: three in ten launches of either side are slower by
 a fixed amount. All epochs count alike: how well each was measured is not simulated. `--test` puts Wilcoxon's ranks, or
-Student's t, in the place of the sums that decide. Real figures come
-from real servers; this only says what the rule can do, and what it costs.
+Student's t, in the place of the sums that decide. Real figures come from real servers; this only says what the rule can
+do, and what it costs.
 """
 
 import argparse

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from sgibench.results.comparison import turn_values
 from sgibench.results.estimate import middle_mean_error
-from sgibench.results.gate.records import BASE, HEAD, SIDES, GateEpoch, GateTurns, change
+from sgibench.results.gate.records import BASE, HEAD, SIDES, GateEpoch, GateTurns, Pair, change
 from sgibench.results.gate.settings import GateMetric
 from sgibench.results.summary import Metric
 
@@ -112,9 +112,14 @@ def with_errors(epoch: GateEpoch, turns: Mapping[str, Mapping[str, Sequence[floa
     return replace(epoch, values=values)
 
 
+def pairs_of(pool: Sequence[Recorded], metric: GateMetric) -> list[Pair]:
+    """Both sides' values of the metric in each epoch that has them."""
+    return [pair for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
+
+
 def changes_of(pool: Sequence[Recorded], metric: GateMetric) -> list[float]:
     """The metric's change in each epoch that has one."""
-    return [change(pair, metric) for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
+    return [change(pair, metric) for pair in pairs_of(pool, metric)]
 
 
 @dataclass(frozen=True, slots=True)

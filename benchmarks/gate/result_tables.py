@@ -14,7 +14,7 @@ from sgibench.results.gate.verdicts import GateVerdict
 from .decisions import BUDGETS, ran_out, share_of
 from .intervals import Share
 from .plants import CPU, PILOT
-from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded, changes_of
+from .pools import APPS, NO_PLANT, Data, Neighbour, Pool, Recorded, changes_of, pairs_of
 from .rivals import Way
 
 Cell = Mapping[str, Any]
@@ -56,8 +56,7 @@ def spread(pool: Sequence[Recorded], metric: GateMetric) -> str:
 
 def error(pool: Sequence[Recorded], metric: GateMetric) -> str:
     """The standard error of an epoch's change in percent, as its rounds tell it, in the middle."""
-    errors = [pair.error for each in pool for (_, of), pair in each.epoch.values.items() if of is metric]
-    known = [each for each in errors if each is not None]
+    known = [pair.error for pair in pairs_of(pool, metric) if pair.error is not None]
     return f"{100 * float(np.median(known)):.2f}" if known else "–"
 
 

@@ -239,10 +239,10 @@ def dots(run: GateRun, result: GateResult, each: MetricResult) -> tuple[Dot, ...
     counted_in = counting(run, result)
     for epoch in sorted(run.epochs, key=lambda epoch: epoch.number):
         pair = epoch.values.get((each.scenario, each.metric))
-        value = None if pair is None else change_of(pair, each.metric)
-        if value is not None:
-            error = 100 * (pair.error or 0.0) if pair is not None and each.metric in WEIGHED else 0.0
-            found.append(Dot(epoch.number, value, epoch.order is Order.HEAD_FIRST, epoch.number in counted_in, error))
+        if pair is None or (value := change_of(pair, each.metric)) is None:
+            continue
+        error = 100 * (pair.error or 0.0) if each.metric in WEIGHED else 0.0
+        found.append(Dot(epoch.number, value, epoch.order is Order.HEAD_FIRST, epoch.number in counted_in, error))
     return tuple(found)
 
 

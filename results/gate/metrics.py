@@ -11,7 +11,6 @@ from .records import GateEpoch, Key, Pair, change
 from .settings import GateMetric, GateSettings
 from .statistics import (
     SLACK,
-    hodges_lehmann,
     holm,
     percent_estimate,
     plain_estimate,
@@ -97,18 +96,19 @@ def _evaluated(epochs: Sequence[GateEpoch], key: Key, settings: GateSettings) ->
         margin=bounds.margin,
         gating=metric in settings.gated,
         typical=Pair(base, float(np.median([pair.head for pair in pairs]))),
-        p_regressed=_p_regressed(metric, pairs, changes, margin),
+        p_regressed=_p_regressed(metric, pairs, margin, looks_worse=estimate.value > bounds.margin),
         p_pass=surely_below(changes, threshold),
     )
 
 
-def _p_regressed(metric: GateMetric, pairs: Sequence[Pair], changes: Sequence[float], margin: float) -> float:
-    """p-value against "not worse than the margin". A weighed one counts only where the estimate, in which all epochs
-    count alike, is above the margin too: nothing is called worse that looks better."""
+def _p_regressed(metric: GateMetric, pairs: Sequence[Pair], margin: float, *, looks_worse: bool) -> float:
+    """p-value against "not worse than the margin". A weighed one counts by itself only where the estimate, in which all
+    epochs count alike, is above the margin too (`looks_worse`): nothing is called worse that looks better."""
+    changes = [change(pair, metric) for pair in pairs]
     if metric not in WEIGHED:
         return surely_above(changes, margin)
     weighed = surely_above(changes, margin, precision_weights([pair.error for pair in pairs]))
-    return weighed if hodges_lehmann(changes) > margin else max(surely_above(changes, margin), weighed)
+    return weighed if looks_worse else max(surely_above(changes, margin), weighed)
 
 
 def _judged(result: MetricResult, regressed: bool, alpha: float, pass_alpha: float) -> MetricResult:
