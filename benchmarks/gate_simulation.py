@@ -6,9 +6,8 @@ Each run has six metrics: throughput and CPU per request (standard deviation of 
 0.9), response times p50 (1.8 %) and p90 (3.5 %), memory at rest and at its peak (0.3 %). A slowdown moves the first
 four by as much. Noise of those four comes in three kinds: `normal`; `heavy`, where in 12 % of the epochs it is five
 times as large; and `lottery`, where most of it is the launch's luck: three in ten launches of either side are slower by
-a fixed amount. All epochs count alike: how well each was measured is not simulated. `--test` puts Wilcoxon's ranks, or
-Student's t, in the place of the sums that decide. Real figures come from real servers; this only says what the rule can
-do, and what it costs.
+a fixed amount. `--test` puts Wilcoxon's ranks, or Student's t, in the place of the sums that decide. Real figures come
+from real servers; this only says what the rule can do, and what it costs.
 """
 
 import argparse

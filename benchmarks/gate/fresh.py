@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 
 from sgibench.apps.planting import Plant
@@ -91,8 +91,8 @@ def table(runs: Sequence[Mapping[str, Any]]) -> str:
         those = [run for run in runs if (run["app"], run["plant"], run["budget"]) == kind]
         verdicts = Counter(f"{run['verdict'] or 'none'} ({run['exit_code']})" for run in those)
         said = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
-        seconds = sorted(run["whole_s"] for run in those)
-        spread = f"{seconds[-1]:.0f} s | {seconds[len(seconds) // 2]:.0f} s"
+        seconds = [run["whole_s"] for run in those]
+        spread = f"{max(seconds):.0f} s | {median(seconds):.0f} s"
         lines.append(f"| {' | '.join(kind)} | {len(those)} | {said} | {spread} | {_mean_change(those)} |")
     return "\n".join(lines)
 

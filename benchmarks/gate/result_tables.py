@@ -229,14 +229,20 @@ def _ran_out(count: int) -> str:
     return f" +{count} ran out" if count else ""
 
 
-def _bound(limit: float) -> str:
-    return f"{'at most' if limit < MOSTLY else 'at least'} {100 * limit:g} %"
+def _bound(limit: float | None) -> str:
+    return "–" if limit is None else f"{'at most' if limit < MOSTLY else 'at least'} {100 * limit:g} %"
 
 
-def _holds(seen: Share, limit: float) -> str:
+def _holds(seen: Share, limit: float | None) -> str:
+    if limit is None:
+        return "–"
     if not seen.of:
         return "not judged"
-    return "holds" if (seen.value <= limit if limit < MOSTLY else seen.value >= limit) else "**does not hold**"
+    rare = limit < MOSTLY
+    if not (seen.value <= limit if rare else seen.value >= limit):
+        return "**does not hold**"
+    low, high = seen.interval
+    return "holds" if (high <= limit if rare else low >= limit) else "holds; too few to be sure"
 
 
 MOSTLY = 0.5  # a promise below it is of what is to be rare
@@ -244,14 +250,16 @@ _AT_90_S = "90 s"
 _ALL = tuple(budget.name for budget in BUDGETS)
 _SHORT, _USUAL, _LONG = _ALL
 _NOISY = (Neighbour.STEADY, Neighbour.BURSTS)
-Promise = tuple[str, str, tuple[str, ...], GateVerdict, float]
-# Each at the budgets that its pools can fill.
+Promise = tuple[str, str, tuple[str, ...], GateVerdict, float | None]
+# Each at the budgets that its pools can fill. Without a limit it is shown, and nothing is promised.
 PROMISES: tuple[Promise, ...] = (
     *(
         (f"equal, {beside}: regressed", f"{NO_PLANT}/{beside}", _ALL, GateVerdict.REGRESSED, 0.01)
         for beside in Neighbour
     ),
     ("equal, quiet, 3 min: inconclusive", f"{NO_PLANT}/quiet", (_USUAL,), GateVerdict.INCONCLUSIVE, 0.05),
+    ("equal, quiet, 90 s: inconclusive", f"{NO_PLANT}/quiet", (_SHORT,), GateVerdict.INCONCLUSIVE, None),
+    ("equal, quiet, 5 min, 1 %: inconclusive", f"{NO_PLANT}/quiet", (_LONG,), GateVerdict.INCONCLUSIVE, None),
     (f"2 % planted, {_AT_90_S}: regressed", "cpu-2/quiet", (_SHORT,), GateVerdict.REGRESSED, 0.95),
     ("1 % planted, 5 min: regressed", "cpu-1/quiet", (_LONG,), GateVerdict.REGRESSED, 0.80),
     *(

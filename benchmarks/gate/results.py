@@ -1,4 +1,4 @@
-"""Write RESULTS.md from the data: no figure in it is typed by hand.
+"""Write RESULTS.md from the data: all that was seen is reckoned, and none of it typed.
 
     python -m benchmarks.gate.results [--data FOLDER] [--out FILE]
 
@@ -104,20 +104,22 @@ Written by `python -m benchmarks.gate.results` from `benchmarks/data/gate/`; [RE
 that record it, and says how decisions are drawn. Brackets are 95 % intervals.
 """
 ASKED = """
-Each promise is judged at the budgets that its pools can fill: equal versions at all of them; what is planted beside a
-neighbour, or is no CPU time, at 90 s. Of such pools of 13 to 20 epochs most are in each draw: the share of many draws
-is little more than the answer to one question.
+Each promise is judged at the budgets that its pools can fill: how often equal versions are called regressed at all of
+them; what is planted beside a neighbour, or is no CPU time, at 90 s. Of such small pools most is in each draw: the
+share of many draws is little more than the answer to one question. How often equal versions are inconclusive is
+promised for the default, 3 min and 2 %; what it is with less time, or for a smaller change, stands beside it. *Too few
+to be sure*: the interval reaches beyond what was asked for.
 """
 POOLS = """
-A pool is all epochs with one app, one plant and one neighbour; they were recorded in turn, a few at a time. Where an
-epoch takes some 6.5 s, its open loop was still 0.8 s for each side, now 0.45. Changes are those of the head, positive
-is worse; *spread* is the standard deviation of an epoch's change (robust), *error* what an epoch's own rounds tell of
-it, in the middle: the rest of the spread is what differs from launch to launch. *Others* is what other processes and
-the hypervisor took, in cores, in the middle epoch and in the worst.
+A pool is all epochs with one app, one plant and one neighbour; they were recorded in turn, a few at a time. Changes are
+those of the head, positive is worse; *spread* is the standard deviation of an epoch's change (robust), *error* the
+standard error that an epoch's own rounds tell of, in the middle. Where the spread is much larger, launches differ by
+more than their rounds show. *Others* is what other processes and the hypervisor took, in cores, in the middle epoch and
+in the worst.
 """
 PLANTED = """
 Slowdowns are loops of Python. How many are 1 % of a request's CPU time was told from the pilot; what each pool then
-showed is beside what was meant. Pools of 3, 5 and 10 % have their loops from an earlier pilot, of some 20 %.
+showed is beside what was meant.
 """
 DRAWN = """
 *As recorded*: base and head are those of the recording. *Swapped*: a coin says for each epoch which of the two equal
@@ -131,10 +133,9 @@ pool would give if it were drawn from for ever, and nothing of another hour. The
 from the recorded epochs, with repetition: how much hangs on which epochs were met. The fresh runs share nothing.
 
 A decision that is still open when the pool has no more epochs, though there is time, *ran out*: it counts in no share,
-and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has (in 90 s, 13 to
-16): the draws are then nearly the same set of epochs each time, in another order, and all of them are right or wrong
-together. That is so of 5 % beside neighbours, of plants that are no CPU time, and at 5 min, where a run meets most of
-60; there the pools drawn anew tell more.
+and is shown beside it. Nor do shares say much where a run meets nearly as many epochs as the pool has: the draws are
+then nearly the same set of epochs each time, in another order, and all of them are right or wrong together. That is so
+of the small pools, and of all but the largest at 5 min; there the pools drawn anew tell more.
 """
 CURVE = "Brackets in the chart are those from pools drawn anew."
 NAMED = "Of the decisions that said *regressed*: which metrics were named, and which stood first."

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ...results.estimate import Estimate
-from ...results.gate.metrics import WEIGHED
 from ...results.gate.records import GateFailure, GateRun, Order, Pair, Source, change
 from ...results.gate.settings import GateMetric
 from ...results.gate.verdicts import GateResult, GateVerdict, MetricResult, MetricVerdict
@@ -52,8 +51,8 @@ _PATH_SIGNS = ("/", ".", "~")
 @dataclass(frozen=True, slots=True)
 class Dot:
     """One epoch's change in the metric's unit of change. `head_first`: the head was started first; `counts`: it was not
-    left out for noise, nor measured after the verdict. `error`: its standard error, in the same unit, where an epoch
-    weighs by it."""
+    left out for noise, nor measured after the verdict. `error`: what its own rounds tell of its standard error, in the
+    same unit; 0 where they tell nothing."""
 
     epoch: int
     change: float
@@ -241,7 +240,7 @@ def dots(run: GateRun, result: GateResult, each: MetricResult) -> tuple[Dot, ...
         pair = epoch.values.get((each.scenario, each.metric))
         if pair is None or (value := change_of(pair, each.metric)) is None:
             continue
-        error = 100 * (pair.error or 0.0) if each.metric in WEIGHED else 0.0
+        error = (100 + value) * (pair.error or 0.0)
         found.append(Dot(epoch.number, value, epoch.order is Order.HEAD_FIRST, epoch.number in counted_in, error))
     return tuple(found)
 

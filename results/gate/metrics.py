@@ -14,7 +14,6 @@ from .statistics import (
     holm,
     percent_estimate,
     plain_estimate,
-    precision_weights,
     surely_above,
     surely_below,
 )
@@ -27,9 +26,6 @@ OF_MEMORY = (GateMetric.MEMORY_IDLE, GateMetric.MEMORY_PEAK)
 # but it does while the figures look like one.
 NOT_NEEDED = (GateMetric.LEAK,)
 SUSPICION = 0.05
-# What is found worse by these, each epoch counts for by how well it was measured; the recorded epochs show what it is
-# worth (benchmarks/README.md, "The gate, proven"). Of response times that is not shown yet: there all count alike.
-WEIGHED = (GateMetric.THROUGHPUT, GateMetric.CPU)
 
 
 def measured(epochs: Sequence[GateEpoch]) -> list[Key]:
@@ -96,19 +92,9 @@ def _evaluated(epochs: Sequence[GateEpoch], key: Key, settings: GateSettings) ->
         margin=bounds.margin,
         gating=metric in settings.gated,
         typical=Pair(base, float(np.median([pair.head for pair in pairs]))),
-        p_regressed=_p_regressed(metric, pairs, margin, looks_worse=estimate.value > bounds.margin),
+        p_regressed=surely_above(changes, margin),
         p_pass=surely_below(changes, threshold),
     )
-
-
-def _p_regressed(metric: GateMetric, pairs: Sequence[Pair], margin: float, *, looks_worse: bool) -> float:
-    """p-value against "not worse than the margin". A weighed one counts by itself only where the estimate, in which all
-    epochs count alike, is above the margin too (`looks_worse`): nothing is called worse that looks better."""
-    changes = [change(pair, metric) for pair in pairs]
-    if metric not in WEIGHED:
-        return surely_above(changes, margin)
-    weighed = surely_above(changes, margin, precision_weights([pair.error for pair in pairs]))
-    return weighed if looks_worse else max(surely_above(changes, margin), weighed)
 
 
 def _judged(result: MetricResult, regressed: bool, alpha: float, pass_alpha: float) -> MetricResult:

@@ -109,37 +109,15 @@ def signed_rank_p(changes: Changes) -> float:
     return _as_high(doubled, values > 0)
 
 
-def precision_weights(errors: Sequence[float | None]) -> Values:
-    """How much each epoch counts, by the standard error of its change: an epoch that the machine disturbed says less.
-
-    By the inverse of its variance, as in any mean of figures of unequal precision. To that of its own rounds comes what
-    differs from launch to launch, taken as large as the middle error: so none counts more than twice as much as the
-    middle one, however small its error looks. An epoch without an error counts as the middle one. All count alike where
-    fewer than half have one, or the middle one has none to speak of.
-
-    Between equal versions the test that flips signs stays exact with them: exchanging base and head changes no error.
-    Of versions that differ nothing of the kind holds, as a head may be unsteady just where it is slow.
-    """
-    known = [error for error in errors if error is not None]
-    middle = float(np.median(known)) if 2 * len(known) >= max(len(errors), 1) else 0.0
-    if middle <= SLACK:
-        return np.ones(len(errors))
-    filled = np.array([middle if error is None else error for error in errors])
-    weights: Values = 2 / (1 + (filled / middle) ** 2)
-    return weights
-
-
-def sign_flip_p(changes: Changes, weights: Changes | None = None) -> float:
+def sign_flip_p(changes: Changes) -> float:
     """The exact, one-sided test that decides: the chance of a sum as high as this one if changes were not above zero.
 
-    The sum is that of the changes themselves, times their `weights` (above zero; none: all alike), each clipped at
-    `CLIP` times the middle size. Simulated beside it (benchmarks/README.md), ranks decide a little later, as few epochs
-    give them too few different sums; and Student's t far later where some epochs are wild: here a single one cannot
-    hide what all others say. Zeros speak for neither side. 1 for no values.
+    The sum is that of the changes themselves, each clipped at `CLIP` times the middle size. Simulated beside it
+    (benchmarks/README.md), ranks decide a little later, as few epochs give them too few different sums; and Student's t
+    far later where some epochs are wild: here a single one cannot hide what all others say. Zeros speak for neither
+    side. 1 for no values.
     """
     values = np.asarray(changes, dtype=float)
-    if weights is not None:
-        values = values * np.asarray(weights, dtype=float)
     sizes = np.abs(values)
     largest = float(sizes.max(initial=0.0))
     if largest == 0.0:
@@ -155,15 +133,15 @@ def _as_high(scores: NDArray[np.int64], plus: NDArray[np.bool_]) -> float:
     return min(float(sign_distribution(scores)[reached:].sum()), 1.0)
 
 
-def surely_above(changes: Changes, limit: float, weights: Changes | None = None) -> float:
+def surely_above(changes: Changes, limit: float) -> float:
     """p-value against "the change is `limit` at most": small when it is surely above.
 
     The middle size moves with the limit, and with it where sizes are clipped: so a limit could make a change surer.
     What is said of two equal versions must not hang on that, so the exact test of no change at all must agree.
     """
     values = np.asarray(changes, dtype=float)
-    above = sign_flip_p(values - limit, weights)
-    return max(above, sign_flip_p(values, weights)) if limit > 0 else above
+    above = sign_flip_p(values - limit)
+    return max(above, sign_flip_p(values)) if limit > 0 else above
 
 
 def surely_below(changes: Changes, limit: float) -> float:

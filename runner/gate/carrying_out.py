@@ -231,8 +231,8 @@ def measured(
                 weighing,
                 telling,
                 lambda: as_base.service_s,
-                decide,
                 lambda: as_base.waited_s,
+                decide,
             )
             if not run.failures:
                 session.begin()  # it gets ready while the rehearsal's servers do

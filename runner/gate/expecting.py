@@ -50,7 +50,7 @@ class AsBase:
     waited until the load side was `ready`.
     """
 
-    def __init__(self, inner: TargetLauncher, wanted: Wanted, ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, inner: TargetLauncher, wanted: Wanted, ready: Callable[[], None]) -> None:
         """Nothing is known of the base yet. `ready` returns once the load side is: it may start while targets do, but
         nothing is timed beside it."""
         self._inner = inner

@@ -87,13 +87,13 @@ class GateMeasurement(Generic[LiveT]):
         instruments: Instruments[LiveT],
         weighing: Weighing,
         watcher: GateWatcher,
-        service_s: Callable[[], Mapping[tuple[str, str], float]] = dict,
+        service_s: Callable[[], Mapping[tuple[str, str], float]],
+        waited_s: Callable[[], float],
         decide: Decide | None = None,
-        waited_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """The budget counts from the instruments' start. `service_s` tells how long a request took alone in the launch
-        before, by scenario and side. `decide` is asked after each launch whether to go on. `waited_s` tells how long
-        the launch before waited for the load side, as only the first one does."""
+        """The budget counts from the instruments' start. Of the launch before, `service_s` tells how long a request
+        took alone, by scenario and side, and `waited_s` how long it waited for the load side, as only the first one
+        does. `decide` is asked after each launch whether to go on."""
         self._decide = decide or so_far
         self._compared = compared
         self._run = run

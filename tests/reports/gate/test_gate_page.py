@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -173,16 +174,20 @@ def test_each_metric_has_a_chart_with_its_limits_named() -> None:
         assert {"threshold", "margin", "estimate", "epoch", "change, worse ↑"} <= set(texts)
 
 
-def test_how_well_an_epoch_was_measured_is_shown_where_it_counts() -> None:
+def test_how_well_an_epoch_was_measured_is_shown_where_its_rounds_tell() -> None:
     run = run_of(13)
     result = judge(run, final=True)
-    errors = {each.metric: [dot.error for dot in dots(run, result, each)] for each in result.metrics}
-    assert min(errors[GateMetric.CPU]) > 0
-    assert max(errors[GateMetric.CPU]) > min(errors[GateMetric.CPU])
-    assert set(errors[GateMetric.P50]) == {0.0}
-    assert "one standard error" in section("passed", "epochs")
-    cpu = next(each for each in result.metrics if each.metric is GateMetric.CPU)
+    cpu, memory = (
+        next(each for each in result.metrics if each.metric is metric)
+        for metric in (GateMetric.CPU, GateMetric.MEMORY_IDLE)
+    )
     shown = dots(run, result, cpu)
+    for dot, epoch in zip(shown, run.epochs, strict=True):
+        pair = epoch.values[cpu.scenario, GateMetric.CPU]
+        upper = 100 * (pair.head / pair.base * math.exp(pair.error or 0.0) - 1)
+        assert dot.change + dot.error == pytest.approx(upper, rel=0.01)
+    assert {dot.error for dot in dots(run, result, memory)} == {0.0}
+    assert "standard error" in section("passed", "epochs")
     bare = [replace(dot, error=0.0) for dot in shown]
     assert drawn(cpu, shown, "cpu", "CPU").count("<path") > drawn(cpu, bare, "cpu", "CPU").count("<path")
 

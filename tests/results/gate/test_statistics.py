@@ -16,7 +16,6 @@ from sgibench.results.gate.statistics import (
     location,
     percent_estimate,
     plain_estimate,
-    precision_weights,
     sign_distribution,
     sign_flip_p,
     signed_rank_p,
@@ -152,50 +151,6 @@ def test_among_all_signs_of_given_sizes_no_p_value_is_too_often_small(sizes: lis
         assert sum(each <= alpha + 1e-12 for each in found) <= alpha * len(found) + 1e-9
 
 
-@given(
-    st.lists(st.integers(1, 3), min_size=1, max_size=8),
-    st.lists(st.floats(0, 10), min_size=8, max_size=8),
-)
-def test_nor_is_it_where_epochs_weigh_by_how_well_they_were_measured(sizes: list[int], errors: list[float]) -> None:
-    weights = precision_weights(errors[: len(sizes)])
-    found = [
-        sign_flip_p([sign * size for sign, size in zip(signs, sizes, strict=True)], weights)
-        for signs in itertools.product((-1, 1), repeat=len(sizes))
-    ]
-    for alpha in (0.005, 0.01, 0.05, 0.2, 0.5):
-        assert sum(each <= alpha + 1e-12 for each in found) <= alpha * len(found) + 1e-9
-
-
-@given(st.lists(st.one_of(st.just(0.0), st.floats(1e-6, 1e3)), min_size=1, max_size=12))
-def test_no_epoch_weighs_more_than_twice_as_much_as_the_middle_one(errors: list[float]) -> None:
-    weights = precision_weights(errors)
-    assert len(weights) == len(errors)
-    assert 0 <= min(weights) <= max(weights) <= 2
-    if len(errors) % 2 and np.median(errors) > 0:
-        assert np.median(weights) == pytest.approx(1)
-    order = sorted(range(len(errors)), key=lambda at: errors[at])
-    assert all(weights[after] <= weights[before] + 1e-12 for before, after in itertools.pairwise(order))
-
-
-@pytest.mark.parametrize(
-    "errors", [[], [None, None], [0.01, None, None], [0.0, 0.0, 0.0], [0.0, 0.0, 0.5], [1e-17] * 3]
-)
-def test_all_epochs_weigh_alike_where_most_of_them_do_not_tell_how_well_they_were_measured(
-    errors: list[float | None],
-) -> None:
-    assert list(precision_weights(errors)) == [1.0] * len(errors)
-
-
-def test_an_epoch_that_does_not_tell_it_weighs_as_much_as_the_middle_one() -> None:
-    assert list(precision_weights([0.01, None, 0.02, 0.03, None])) == pytest.approx([1.6, 1, 1, 2 / (1 + 2.25), 1])
-
-
-def test_disturbed_epochs_do_not_hide_what_undisturbed_ones_say() -> None:
-    calm, disturbed = [1.0, 1.2, 0.9, 1.1, 1.3, 0.8, 1.0, 1.2, 1.1], [-2.0, -3.0, -2.5]
-    weights = precision_weights([0.5] * len(calm) + [4.0] * len(disturbed))
-    assert surely_above([*calm, *disturbed], 0.1, weights) < 0.003 < surely_above([*calm, *disturbed], 0.1)
-
-
 def test_the_smallest_p_value_is_one_in_two_to_the_number_of_epochs() -> None:
     assert sign_flip_p([1.0, 2.0, 0.5, 1.5, 1.1, 0.9, 1.2, 1.3]) == pytest.approx(2**-8)
     assert fewest_epochs(2**-8) == 8
@@ -229,9 +184,7 @@ def test_surely_above_and_surely_below_are_about_their_limit() -> None:
 
 @given(VALUES, st.integers(0, 640).map(lambda whole: whole / 64))
 def test_a_limit_above_zero_makes_nothing_surer_than_no_limit(values: list[float], limit: float) -> None:
-    weights = precision_weights([1 + abs(value) for value in values])
-    for each in (None, weights):
-        assert surely_above(values, limit, each) >= surely_above(values, 0, each)
+    assert surely_above(values, limit) >= surely_above(values, 0)
 
 
 def test_holm_rejects_step_by_step_and_hands_on_what_was_not_needed() -> None:

@@ -39,6 +39,10 @@ def targets_of(folder: Path, base: str, head: str) -> list[Target]:
     return [Target(App(name, "app:app", Interface.ASGI, folder / name, ours=False), setup) for name in ("base", "head")]
 
 
+def at_once() -> None:
+    """The load side is ready."""
+
+
 def proofs_of(as_base: AsBase, targets: list[Target], launch: int) -> list[Conformity | TargetError]:
     lives = as_base.start(targets, launch, hash_seed=launch + 1)
     try:
@@ -55,7 +59,7 @@ def expected(proof: Conformity | TargetError) -> Expectation:
 def test_a_body_that_is_the_same_in_two_launches_is_what_the_head_must_answer(
     launcher: TargetLauncher, tmp_path: Path
 ) -> None:
-    as_base = AsBase(launcher, Wanted())
+    as_base = AsBase(launcher, Wanted(), at_once)
     targets = targets_of(tmp_path, app(status=201), app(status=201, body='b"good day"'))
     first = proofs_of(as_base, targets, 0)
     assert [expected(proof) for proof in first] == [Expectation(201)] * 2, "it may still be chance"
@@ -70,7 +74,7 @@ def test_a_body_that_is_the_same_in_two_launches_is_what_the_head_must_answer(
 def test_a_body_that_the_base_changes_from_launch_to_launch_is_not_compared(
     launcher: TargetLauncher, tmp_path: Path
 ) -> None:
-    as_base = AsBase(launcher, Wanted())
+    as_base = AsBase(launcher, Wanted(), at_once)
     targets = targets_of(tmp_path, app(body=HASHED.format("x")), app(body=HASHED.format("y")))
     for launch in range(2):
         assert [expected(proof) for proof in proofs_of(as_base, targets, launch)] == [Expectation(200)] * 2
@@ -80,7 +84,7 @@ def test_a_body_that_the_base_changes_from_launch_to_launch_is_not_compared(
 def test_where_the_status_is_all_that_counts_bodies_may_differ_and_another_status_may_not(
     launcher: TargetLauncher, tmp_path: Path
 ) -> None:
-    as_base = AsBase(launcher, Wanted(body=False))
+    as_base = AsBase(launcher, Wanted(body=False), at_once)
     targets = targets_of(tmp_path, app(), app(status=202, body='b"good day"'))
     base, head = proofs_of(as_base, targets, 0)
     assert expected(base) == Expectation(200)
@@ -90,10 +94,11 @@ def test_where_the_status_is_all_that_counts_bodies_may_differ_and_another_statu
 
 def test_a_base_that_refuses_is_asked_for_unless_that_is_meant(launcher: TargetLauncher, tmp_path: Path) -> None:
     targets = targets_of(tmp_path, app(status=404), app(status=404))
-    base, _ = proofs_of(AsBase(launcher, Wanted()), targets, 0)
+    base, _ = proofs_of(AsBase(launcher, Wanted(), at_once), targets, 0)
     assert isinstance(base, TargetError)
     assert base.message == "the base answers GET / with status 404"
-    assert [expected(proof).status for proof in proofs_of(AsBase(launcher, Wanted(404)), targets, 1)] == [404, 404]
+    meant = AsBase(launcher, Wanted(404), at_once)
+    assert [expected(proof).status for proof in proofs_of(meant, targets, 1)] == [404, 404]
 
 
 class Telling(TargetLauncher):

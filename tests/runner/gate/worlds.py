@@ -178,6 +178,7 @@ class World:
             instruments,
             weighing,
             self.watcher,
+            service_s=dict,
             waited_s=lambda: waited_s,
         )
         return measurement.run()
