@@ -27,6 +27,7 @@ MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
 REPORT = "report.html"
 REMEDY = "remove that file to go on without it, if it is one of trials/; otherwise measure again"
+OTHER_FOLDER = "choose a folder that can be written, with room on its disk: --output DIR"
 NAME_BYTES_MAX = 200  # file systems take 255
 # The columns of turns.csv, in order; also of a run without any turn.
 OF_TRIAL = ("epoch", "target", "scenario")
@@ -36,8 +37,9 @@ OF_LEDGER = ("scheduled", "sent", "dropped", "ok", "in_flight", "error_count")
 OF_TURN_COSTS = ("target_cpu_s", "load_cpu_s", "load_wait_s", "reopened")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a crash, sees the old one or the new one. Raises StoreError."""
+def write_atomically(path: Path, text: str, remedy: str = OTHER_FOLDER) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one. Raises StoreError, which says what to
+    do then (`remedy`)."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -52,15 +54,12 @@ def write_atomically(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise unwritable(path, error, remedy) from error
 
 
-def unwritable(path: Path, error: OSError) -> StoreError:
+def unwritable(path: Path, error: OSError, remedy: str = OTHER_FOLDER) -> StoreError:
     """The error for a folder or file that cannot be written."""
-    return StoreError(
-        f"cannot write {path}: {error.strerror or error}",
-        "choose a folder that can be written, with room on its disk: --output DIR",
-    )
+    return StoreError(f"cannot write {path}: {error.strerror or error}", remedy)
 
 
 class RunStore:
@@ -188,10 +187,11 @@ def read_document(path: Path, parse: Callable[[Any], Any], newest: int, remedy: 
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version = int(data["schema_version"])
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"cannot read {path}: {error}", "check the folder's permissions") from error
+    except OSError as error:
+        hint = "check the folder's permissions" if isinstance(error, PermissionError) else remedy
+        raise StoreError(f"cannot read {path}: {error.strerror or error}", hint) from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged: {error}", remedy) from error
+        raise StoreError(f"{path} is damaged: {type(error).__name__}: {error}", remedy) from error
     if version > newest:
         raise StoreError(
             f"{path} has schema version {version}; this sgibench reads up to {newest}",

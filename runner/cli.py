@@ -1,17 +1,20 @@
 """The command line: ``bench`` and ``sgibench``. Only commands print; every error is caught here, once."""
 
 import contextlib
-import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from ..results.errors import BenchError, ExitCode
+from ..results.errors import BenchError, ExitCode, UsageError
+from .signals import ending
+from .streams import LastingConsole, unread
 
 cli = typer.Typer(
     name="bench",
@@ -40,6 +43,10 @@ def _root(
     """Benchmarks for Python web services."""
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C on its way past Typer, which would end without a word."""
+
+
 def _add_commands() -> None:
     from .commands.claims import claims
     from .commands.compare import compare
@@ -50,14 +57,36 @@ def _add_commands() -> None:
     from .commands.report import report
     from .commands.run import run
 
-    cli.command("run")(run)
-    cli.command("load")(load)
-    cli.command("gate")(gate)
-    cli.command("claims")(claims)
-    cli.command("list")(listing)
-    cli.command("report")(report)
-    cli.command("compare")(compare)
-    cli.command("doctor")(doctor)
+    cli.command("run")(_heard(run))
+    cli.command("load")(_heard(load))
+    cli.command("gate")(_heard(gate))
+    cli.command("claims")(_heard(claims))
+    cli.command("list")(_heard(listing))
+    cli.command("report")(_heard(report))
+    cli.command("compare")(_heard(compare))
+    cli.command("doctor")(_heard(doctor))
+
+
+def _heard(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, which is told of when it is interrupted."""
+
+    @wraps(command)
+    def carried_out(*given: Any, **options: Any) -> None:
+        try:
+            check_here()
+            command(*given, **options)
+        except KeyboardInterrupt as interrupt:
+            raise _Interrupted(*interrupt.args) from None
+
+    return carried_out
+
+
+def check_here() -> None:
+    """Raise UsageError where there is no working folder to find anything in."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UsageError("the folder that this was started in is gone", "change into one that is there") from error
 
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:
@@ -66,27 +95,29 @@ def _terminate(_signum: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point of ``bench``: parse, carry out, and exit with the documented code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    console = Console(stderr=True)
+    for signum in ending():
+        if signum != signal.SIGINT:  # Python's own handler does so, unless it is to be ignored
+            signal.signal(signum, _terminate)
+    console = LastingConsole(stderr=True)
     try:
         _add_commands()
         cli()
     except BenchError as error:
-        with contextlib.suppress(SystemExit):  # Rich's own, where nobody reads it: the exit code still tells
-            console.print(f"[bold red]error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
-            if error.hint:
-                console.print(_plain(error.hint), highlight=False, soft_wrap=True)
+        console.print(f"[bold red]error:[/] {_plain(error.message)}", highlight=False, soft_wrap=True)
+        if error.hint:
+            console.print(_plain(error.hint), highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console.print("interrupted", highlight=False)
+    except (KeyboardInterrupt, _Interrupted) as interrupt:
+        text = str(interrupt.args[0]) if interrupt.args else "interrupted"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
         sys.exit(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has closed it, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has closed it, as `head` does
+        unread(stderr=False)
         sys.exit(ExitCode.DONE)
     except Exception:
         # A fault of ours. By itself Python would end with 1, which says that a gate found something worse.
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # stderr may be what failed
+            traceback.print_exc()
         sys.exit(ExitCode.USAGE)
 
 

@@ -18,6 +18,7 @@ from .load.calibration import uncalibrated
 from .machine import Noise
 from .pace import Pace
 from .plan import START_S, Plan
+from .signals import ending, handled
 
 FOREIGN_CORES_LIMIT = 0.10
 STEAL_CORES_LIMIT = 0.10
@@ -37,19 +38,16 @@ class Outcome:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within: SIGINT and SIGTERM raise Interrupted, once; while it is handled, further ones are ignored."""
+    """Within: Ctrl-C (or another signal that ends) raises Interrupted, once; while it is handled, further ones are
+    ignored."""
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for signum in ending():
+            signal.signal(signum, signal.SIG_IGN)
         raise Interrupted
 
-    before = {signum: signal.signal(signum, interrupt) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(interrupt):
         yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 class Measurement(Generic[LiveT]):

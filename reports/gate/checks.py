@@ -19,6 +19,7 @@ LOAD_SIDE = frozenset(
 )
 ABOUT_SIDES = frozenset({ProblemCode.UNEQUAL, ProblemCode.SIDES})
 NONE = "none"
+RUN = "Run"
 SPREAD_OF = (GateMetric.CPU, GateMetric.THROUGHPUT)
 
 
@@ -68,6 +69,12 @@ def problems_of(run: GateRun, result: GateResult) -> tuple[tuple[Problem, int], 
     return tuple(sorted(found, key=lambda each: each[0].severity is Severity.WARNING))
 
 
+def told_by(found: Iterable[Check], problem: Problem) -> bool:
+    """Whether one of the checks says of a problem all that there is to say."""
+    cut_short = problem.code is ProblemCode.INTERRUPTED  # which is what a check is about
+    return any(check.name == RUN if cut_short else sentence(plain(problem.message)) in check.text for check in found)
+
+
 def _kind(problem: Problem) -> tuple[str, ...]:
     return problem.code.value, problem.target, problem.scenario, problem.severity.value
 
@@ -84,8 +91,8 @@ def differences(run: GateRun) -> tuple[str, ...]:
 
 def _complete(run: GateRun) -> Check:
     if run.status == "complete":
-        return Check("Run", State.FINE, f"It ran to its end, in {counted(len(run.epochs), 'epoch')}.")
-    return Check("Run", State.WARNING, f"It is {plain(run.status)}: the verdict is that of what was measured so far.")
+        return Check(RUN, State.FINE, f"It ran to its end, in {counted(len(run.epochs), 'epoch')}.")
+    return Check(RUN, State.WARNING, f"It is {plain(run.status)}: the verdict is that of what was measured so far.")
 
 
 def _noise(run: GateRun, result: GateResult) -> Check:

@@ -12,7 +12,7 @@ from ...results.gate.verdicts import GateResult, GateVerdict
 from ..format import counted
 from ..grids import fitted
 from ..problems import problem_sentence
-from .checks import State, checks, problems_of
+from .checks import State, checks, problems_of, told_by
 from .tables import key_table
 from .words import ICONS, WORDS, facts, headline, readable, reasons
 
@@ -47,10 +47,10 @@ def _parts(run: GateRun, result: GateResult, width: int) -> Iterator[RenderableT
         if table.lines:
             yield from fitted(table, width)
             yield Text("")
-    for check in checks(run, result):
-        if check.state is not State.FINE:
-            yield Text.assemble((f"{check.sign} {check.name}: ", CHECK_STYLES[check.state]), check.text)
-    every = problems_of(run, result)
+    doubts = [check for check in checks(run, result) if check.state is not State.FINE]
+    for check in doubts:
+        yield Text.assemble((f"{check.sign} {check.name}: ", CHECK_STYLES[check.state]), check.text)
+    every = [each for each in problems_of(run, result) if not told_by(doubts, each[0])]
     for problem, epochs in every[:PROBLEMS_MAX]:
         seen = f" (in {counted(epochs, 'epoch')})" if epochs > 1 else ""
         yield Text.assemble((f"! {problem.code.value} ", "yellow"), readable(problem_sentence(problem)), seen)

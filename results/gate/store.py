@@ -86,7 +86,7 @@ def load_gate(folder: Path, *, turns: bool = False) -> GateRun:
         near = ", ".join(sorted(str(found.parent) for found in folder.glob(f"*/{GATE}"))[-3:])
         hint = f"did you mean one of: {near}" if near else "name the folder that `bench gate` printed"
         raise StoreError(f"{folder} is not the folder of a gate's run: it has no {GATE}", hint)
-    run: GateRun = _read(folder / GATE, GateRun.from_dict)
+    run: GateRun = read_document(folder / GATE, GateRun.from_dict, GATE_SCHEMA_VERSION, "run the gate again")
     files = sorted((folder / "epochs").glob("e*.json"))
     epochs: Iterable[GateEpoch] = [_read(path, GateEpoch.from_dict) for path in files]
     if turns:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from ...apps.catalogue import Interface
 from ...results.errors import BenchError, ExitCode, StoreError, UsageError
@@ -23,7 +24,7 @@ from ..gate.carrying_out import Gate, carry_out
 from ..gate.config import GateConfig, read_config
 from ..gate.files import append, write_file
 from ..gate.measuring import GateOutcome, judged
-from ..gate.telling import LastingConsole, write_out
+from ..streams import LastingConsole, write_out, write_view
 from .run import new_folder
 
 
@@ -114,8 +115,12 @@ def carried_out(
     result = concluded(outcome)
     code = ExitCode.INTERRUPTED if outcome.interrupted else result.exit_code
     publish(outcome.run, result, store)
+    try:
+        hand_out(outcome.run, result, config)
+    except StoreError as error:
+        kept = f"the run is kept: bench gate --rejudge {shlex.quote(str(store.folder))} writes it"
+        raise StoreError(error.message, f"{error.hint}; {kept}") from error
     show(outcome.run, result, code, as_json=as_json)
-    hand_out(outcome.run, result, config)
     console.print(f"report: {store.folder / REPORT}", highlight=False, markup=False, soft_wrap=True)
     return code
 
@@ -145,13 +150,14 @@ def again(folder: Path, given: dict[str, Any], console: Console, *, as_json: boo
     from ...reports.gate.html import render_gate_html  # matplotlib is slow to import
 
     page = save_gate_report(folder, result.to_dict(), render_gate_html(run, result, str(folder)))
-    show(run, result, result.exit_code, as_json=as_json)
     hand_out(run, result, GateConfig(**{name: given[name] for name in HANDED_OUT if given[name]}))
+    show(run, result, result.exit_code, as_json=as_json)
     console.print(f"report: {page}", highlight=False, markup=False, soft_wrap=True)
     return result.exit_code
 
 
 HANDED_OUT = ("junit", "markdown", "history")
+STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 SELF_TEST_TAKES = ("budget", "output")
 
 
@@ -214,14 +220,6 @@ def show(run: GateRun, result: GateResult, code: int, *, as_json: bool) -> None:
     write_view(gate_view(run, result))
 
 
-def write_view(view: RenderableType) -> None:
-    """What is drawn for a terminal, to stdout."""
-    console = Console()
-    with console.capture() as drawn_view:
-        console.print(view)
-    write_out(drawn_view.get())
-
-
 def hand_out(run: GateRun, result: GateResult, config: GateConfig) -> None:
     """The files that were asked for; and on GitHub, annotations and the step's summary. Raises StoreError."""
     from ...reports.gate.github import annotations, command, step_summary
@@ -230,15 +228,15 @@ def hand_out(run: GateRun, result: GateResult, config: GateConfig) -> None:
     from ...reports.gate.markdown import render_gate_markdown
 
     if config.junit:
-        write_file(Path(config.junit), render_gate_junit(run, result))
+        write_file(Path(config.junit), render_gate_junit(run, result), "--junit")
     if config.markdown:
-        write_file(Path(config.markdown), render_gate_markdown(run, result))
+        write_file(Path(config.markdown), render_gate_markdown(run, result), "--markdown")
     if config.history and run.status != "interrupted":  # of a run cut short the figures are not like the others
-        append(Path(config.history), history_lines(run, result, branch_of(os.environ)))
+        append(Path(config.history), history_lines(run, result, branch_of(os.environ)), "--history")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         write_out(annotations(run, result), stderr=True)
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        if summary := os.environ.get(STEP_SUMMARY):
             try:
-                append(Path(summary), step_summary(run, result))
+                append(Path(summary), step_summary(run, result), STEP_SUMMARY)
             except StoreError as error:  # the verdict is known, and is not to change for that
                 write_out(command("warning", "bench gate", f"no summary: {error.message}") + "\n", stderr=True)

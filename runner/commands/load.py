@@ -2,7 +2,6 @@
 
 import json
 import math
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from ..load.request import RequestSpec, endpoint_of
 from ..load.session import LocustSession
 from ..load.view import outcome_view
 from ..machine import Cores, available_cores, parse_cores
+from ..signals import handled
 
 CLOSED_CONNECTIONS = 32
 OPEN_CONNECTIONS = 128  # or as many as take a pause of 20 ms without dropping, up to a limit
@@ -172,23 +172,17 @@ def _ended_by_signals(session: LocustSession) -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(handle):
         yield lambda: asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
 def _nothing_measured() -> Iterator[None]:
-    """Within: who interrupts is told in a line that there are no figures. Raises typer.Exit then."""
+    """Within: who interrupts is told that there are no figures. Raises KeyboardInterrupt with what is to be said."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        text = interrupt.args[0] if interrupt.args else NOTHING_YET
-        Console(stderr=True, highlight=False).print(text, soft_wrap=True)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
+        raise KeyboardInterrupt(interrupt.args[0] if interrupt.args else NOTHING_YET) from None
 
 
 @contextmanager

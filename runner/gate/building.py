@@ -17,9 +17,9 @@ from ..targets.interpreters import Imported, find_python, imported, interpreter
 from ..targets.launch import App, Target, reason_in
 from ..targets.process import GuardedProcess
 from ..targets.servers import Kind
-from ..targets.setups import Setup, parse_setup, unknown
+from ..targets.setups import Setup, parse_setup
 from .repository import ELSEWHERE
-from .sources import Tree
+from .sources import Note, Tree, lacks_submodules
 
 LOOK_EVERY_S = 0.05
 COMPILE_WITHIN_S = 120.0
@@ -92,16 +92,24 @@ def check_copied(tree: Tree) -> None:
 
 
 def build(
-    trees: Sequence[Tree], how: Building, log_path: Callable[[str], Path], tell: Callable[[str], None]
+    trees: Sequence[Tree],
+    how: Building,
+    log_path: Callable[[str], Path],
+    tell: Callable[[str], None],
+    note: Callable[[Note], None],
 ) -> tuple[Side, Side]:
-    """Both sides, base first; what takes long is told. Raises UsageError, or TargetError where the base cannot be
-    imported; that the head cannot is told by its `unable`."""
+    """Both sides, base first; what takes long is told, and what the verdict is to be read with noted. Raises
+    UsageError, or TargetError where the base cannot be imported; that the head cannot is told by its `unable`."""
     for tree in trees if how.prepare is not None else ():
         check_copied(tree)
     for tree in trees:
         if how.prepare is not None:
             tell(f"preparing the {tree.named.side}: {how.prepare}")
             prepare(tree, how.prepare, log_path(f"prepare-{tree.named.side}"))
+    for tree in trees:
+        if lacks_submodules(tree):
+            advice = "--prepare 'git submodule update --init' does so"
+            note(Note(f"{tree.named.side}: submodules are not checked out: {advice}", ProblemCode.SIDES))
     pythons = [python_in(tree, how.python_of(tree.named.side)) for tree in trees]
     if not any(tree.in_place for tree in trees):  # of both or of none: else the sides would differ
         for tree, python in zip(trees, pythons, strict=True):
@@ -229,12 +237,6 @@ def check_installed(setup: Setup, pythons: Sequence[str]) -> None:
             raise UsageError(
                 f"{setup.name} is not installed: {python} lacks {', '.join(missing)}", has.install_command(setup.kind)
             )
-
-
-def check_ours(app: str) -> None:
-    """Raise UsageError for a name that is neither an app of ours nor written as the user's own."""
-    if app not in APPS and ":" not in app:
-        raise unknown("app", app, APPS, see="bench list apps; your own app is written module:attr")
 
 
 def source_of(tree: Tree, python: str, kind: Kind) -> Source:

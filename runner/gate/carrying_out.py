@@ -23,6 +23,7 @@ from ..load.session import LocustSession
 from ..machine import Cores, available_cores, can_pin, choose_cores, environment, many_files
 from ..manifest import target_packages, without_password
 from ..sampler import ProcessSampler
+from ..selection.apps import check_own
 from ..selection.workloads import probe_path
 from ..targets.interpreters import interpreter
 from ..targets.launcher import TargetLauncher
@@ -30,7 +31,7 @@ from ..targets.services import ServiceOptions, Services
 from ..targets.setups import parse_setup
 from .asked import FEWEST_CONNECTIONS, closed_piece, find_scenarios
 from .budget import check_budget
-from .building import Building, Side, build, build_ours, check_ours, differences
+from .building import Building, Side, build, build_ours, differences
 from .config import GateConfig, where_else
 from .expecting import AsBase, Wanted
 from .launches import Compared
@@ -58,8 +59,9 @@ class Gate:
         """Raises UsageError for what cannot be carried out."""
         if config.app is None:
             raise UsageError("a gate needs the app: --app module:attr", where_else(here))
-        check_ours(config.app)
         ours = config.app in APPS
+        if not ours:
+            check_own(config.app)
         scenarios = find_scenarios(config, ours=ours)
         check_budget(len(scenarios), config.settings, share)
         config.check_files()
@@ -132,11 +134,15 @@ def built(gate: Gate, store: GateStore, console: Console) -> Iterator[tuple[Side
     def tell(text: str) -> None:
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
+    def note(found: Note) -> None:
+        gate.notes.append(found)
+        tell(f"note: {found.text}")
+
     with contextlib.ExitStack() as stack:
         laid_out = stack.enter_context(trees(*gate.sides, gate.notes)) if gate.sides else None
-        for note in gate.notes:
-            tell(f"note: {note.text}")
-        yield build(laid_out, gate.building, store.log_path, tell) if laid_out else build_ours(gate.building)
+        for each in gate.notes:
+            tell(f"note: {each.text}")
+        yield build(laid_out, gate.building, store.log_path, tell, note) if laid_out else build_ours(gate.building)
 
 
 def run_of(gate: Gate, compared: Compared, run_id: str) -> GateRun:

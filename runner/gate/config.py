@@ -18,7 +18,9 @@ from .files import check_writable
 
 PYPROJECT = "pyproject.toml"
 TABLE = "[tool.sgibench.gate]"
+NOT_IN_THE_TABLE = ("seed", "json", "rejudge", "self_test")
 BUDGET = "3m"
+THRESHOLD_MIN_PERCENT = 0.1
 SHORT_NAMES: Mapping[str, GateMetric] = {
     "throughput": GateMetric.THROUGHPUT,
     "cpu": GateMetric.CPU,
@@ -72,11 +74,9 @@ class GateConfig(BaseModel):
 
     def check_files(self) -> None:
         """Raise StoreError for a file that cannot be written in the end: it would take the verdict with it."""
-        for name in (self.junit, self.markdown):
-            if name:
-                check_writable(Path(name))
-        if self.history:
-            check_writable(Path(self.history), added_to=True)
+        for option, name in (("--junit", self.junit), ("--markdown", self.markdown), ("--history", self.history)):
+            if name is not None:
+                check_writable(Path(name), option, added_to=option == "--history")
 
     @property
     def settings(self) -> GateSettings:
@@ -105,6 +105,9 @@ def read_config(folder: Path, given: Mapping[str, Any]) -> GateConfig:
     table = table_of(folder / PYPROJECT)
     known = GateConfig.model_fields.keys()
     for key in table:
+        if key in NOT_IN_THE_TABLE:
+            option = f"--{key.replace('_', '-')}"
+            raise UsageError(f"{folder / PYPROJECT}, {TABLE}: {key} is for a single run", f"give it as {option}")
         if key not in known:
             found = unknown("key", key, known)
             where = f"{folder / PYPROJECT}, {TABLE}"
@@ -139,7 +142,11 @@ def table_of(path: Path) -> Mapping[str, Any]:
         data: Any = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UsageError(
+            f"cannot read {path}: {error.strerror or error}", "it is to be a file, and readable"
+        ) from error
+    except ValueError as error:
         raise UsageError(f"cannot read {path}: {error}", "see https://toml.io for the format") from error
     for key in ("tool", "sgibench", "gate"):
         data = data.get(key, {}) if isinstance(data, dict) else data
@@ -159,17 +166,22 @@ def metric_of(name: str) -> GateMetric:
 
 def thresholds_of(written: Sequence[str]) -> tuple[float, dict[GateMetric, float]]:
     """The threshold in percent, and those of single metrics, written ``p90=10%``. Raises UsageError."""
-    threshold, own = THRESHOLD_PERCENT, {}
+    found: dict[GateMetric | None, float] = {}
     for text in written:
         name, equals, value = text.rpartition("=")
-        if not equals:
-            threshold = percent_of(value, "--threshold")
-            continue
-        metric = metric_of(name.strip())
-        if not metric.in_percent:
+        metric = metric_of(name.strip()) if equals else None
+        if metric is not None and not metric.in_percent:
             raise UsageError(f"--threshold {text}: {metric.value} has no percent", "its limit is 100 bytes a request")
-        own[metric] = percent_of(value, "--threshold")
-    return threshold, own
+        if metric in found:
+            hint = "one is for all that has none of its own, others for a metric each: --threshold p90=10%"
+            raise UsageError(f"--threshold {text}: that is said already, as {found[metric]:g} %", hint)
+        found[metric] = percent_of(value, "--threshold")
+        if found[metric] < THRESHOLD_MIN_PERCENT:
+            raise UsageError(
+                f"--threshold {text}: a change of {found[metric]:g} % is less than can be told",
+                "it is in percent: 2% is written 2% or 2, and not 0.02",
+            )
+    return found.pop(None, THRESHOLD_PERCENT), {metric: value for metric, value in found.items() if metric is not None}
 
 
 def percent_of(text: str, option: str) -> float:

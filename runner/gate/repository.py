@@ -98,7 +98,12 @@ class Repository:
 
     def add_worktree(self, path: Path, commit: str) -> None:
         """Check a commit out into a new folder. Raises UsageError."""
-        asked(self.top, "worktree", "add", "--quiet", "--detach", str(path), commit)
+        done = git(self.top, "worktree", "add", "--quiet", "--detach", str(path), commit)
+        if done.returncode:
+            raise UsageError(
+                f"git cannot check {commit[:7]} of {self.top} out into {path}: {cause_in(done.stderr)}",
+                "where that has no room, TMPDIR names another folder",
+            )
 
     def remove_worktree(self, path: Path) -> None:
         """Remove such a folder, and what the repository knows of it; fine where either is gone."""

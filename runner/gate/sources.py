@@ -18,8 +18,9 @@ from pathlib import Path
 from ...results.errors import UsageError
 from ...results.gate.records import BASE, HEAD
 from ...results.problems import ProblemCode
+from ..signals import handled
 from ..targets.scratch import scratch_folder
-from .repository import Repository, has_git
+from .repository import Repository, git, has_git
 
 COPY_LIMIT_BYTES = 200 * 2**20
 NOT_COPIED = frozenset(
@@ -171,10 +172,13 @@ def _checked_out(
     root = to / repository.prefix
     if not root.is_dir():
         raise UsageError(f"--{named.side} {named.what!r} has no folder {repository.prefix!r}", "name a ref that has it")
-    if (to / ".gitmodules").is_file():
-        submodules = f"{named.side}: submodules are not checked out: --prepare 'git submodule update --init' does so"
-        notes.append(Note(submodules, ProblemCode.SIDES))
     return Tree(named, to, root, repository.top)
+
+
+def lacks_submodules(tree: Tree) -> bool:
+    """Whether a side was checked out without the submodules that it has."""
+    listed = git(tree.top, "submodule", "status").stdout if (tree.top / ".gitmodules").is_file() else ""
+    return any(line.startswith("-") for line in listed.splitlines())
 
 
 def _not_missed(name: str) -> bool:
@@ -198,16 +202,12 @@ def _removed(repository: Repository, path: Path) -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Within: SIGINT and SIGTERM wait, as far as this thread may say so. What is cleared away is cleared away whole."""
+    """Within: Ctrl-C is ignored, as far as this thread may say so. What is cleared away is cleared away whole."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {signum: signal.signal(signum, signal.SIG_IGN) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(signal.SIG_IGN):
         yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 def _files_in(folder: Path) -> Iterator[str]:

@@ -1,18 +1,12 @@
-"""What is shown on stderr while a gate goes on: a line for each launch, and on a terminal what is done now.
+"""What is shown on stderr while a gate goes on: a line for each launch, and on a terminal what is done now."""
 
-Whoever reads it may stop reading, as `head` does: the gate goes on, since its exit code is its verdict.
-"""
-
-import os
-import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TextIO
+from typing import Self
 
 from rich.console import Console
 from rich.status import Status
 
-from ...results.errors import StoreError
 from ...results.gate.records import GateEpoch
 from ...results.gate.settings import GateMetric
 from ...results.gate.verdicts import GateResult, MetricResult
@@ -26,41 +20,6 @@ WORDS = {
     GateMetric.P50: "p50",
     GateMetric.P90: "p90",
 }
-
-
-class LastingConsole(Console):
-    """A console that falls silent where nobody reads it any more, and ends nothing."""
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Print, as long as that can be."""
-        try:
-            super().print(*objects, **options)
-        except OSError:  # a full disk, for example
-            self.on_broken_pipe()
-
-    def on_broken_pipe(self) -> None:
-        """Be silent from now on."""
-        self.quiet = True
-        unread(self.stderr)
-
-
-def write_out(text: str, *, stderr: bool = False) -> None:
-    """Write to stdout or stderr, if it is read. Raises StoreError where it cannot take it, being on a full disk."""
-    stream: TextIO = sys.stderr if stderr else sys.stdout
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        unread(stderr)
-    except OSError as error:
-        unread(stderr)
-        name = "stderr" if stderr else "stdout"
-        raise StoreError(f"cannot write to {name}: {error.strerror or error}", "make room where it leads to") from error
-
-
-def unread(stderr: bool) -> None:
-    """Nobody reads it: what is still in its buffer is no error at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if stderr else 1)
 
 
 class Telling:

@@ -24,12 +24,18 @@ def find_app(name: str, wish: Wish, python: str, here: Path) -> App:
                 f"{python} -m pip install {' '.join(sorted(missing))}",
             )
         return own_app(name)
-    if ":" not in name:
-        raise unknown("app", name, APPS, see="bench list apps; your own app is written module:attr")
+    check_own(name)
     interface = wish.interface
     if interface is None:
         interface = find_interface(python, name, here)
     return App(name, name, interface, here, ours=False)
+
+
+def check_own(name: str) -> None:
+    """Raise UsageError for what is not written ``module:attr``."""
+    module, _, attribute = name.partition(":")
+    if not (module and attribute):
+        raise unknown("app", name, APPS, see="bench list apps; your own app is written module:attr")
 
 
 def own_app(name: str) -> App:

@@ -111,8 +111,9 @@ def imported(python: str, app: str, root: Path, interface: Interface | None = No
     """Import `app` (``module:attr``) in `python` from `root`; `interface` is what it speaks, where that is known.
 
     Raises TargetError when it cannot be imported (with the app's own error), UsageError when the interface cannot be
-    told.
+    told, or `python` is none.
     """
+    interpreter(python)  # what is no Python is told as that, and not as the app's fault
     answer = _ask(python, app, root, with_root(os.environ, root))
     if "error" in answer:
         hint = str(answer.get("traceback", "")).strip()

@@ -63,14 +63,25 @@ def own_files() -> "list[str]":
     return sorted(name for name in found if not any(part in name for part in installed_in))
 
 
+def where_in_the_app(error: BaseException) -> str:
+    """The last lines of the traceback, without what imports; empty where none of it is the app's."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in (__file__, importlib.__file__) and not frame.filename.startswith("<frozen importlib")
+    ]
+    if not frames and not isinstance(error, SyntaxError):
+        return ""
+    return "".join([*traceback.format_list(frames[-2:]), *traceback.format_exception_only(type(error), error)])
+
+
 def look_at(path: str) -> "dict[str, object]":
     """Import the app: its interface and the files it came from, or the error that importing it gave."""
     module_name, _, attribute = path.partition(":")
     try:
         module = importlib.import_module(module_name)
     except BaseException as error:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
-        return {"error": f"{type(error).__name__}: {error}", "traceback": "".join(lines[-3:])}
+        return {"error": f"{type(error).__name__}: {error}", "traceback": where_in_the_app(error)}
     app: object = module
     factory = attribute.endswith("()")
     for part in (attribute[:-2] if factory else attribute or "app").split("."):

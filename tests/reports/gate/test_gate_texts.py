@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
-from sgibench.reports.format import columns
+from sgibench.reports.format import columns, plain
+from sgibench.reports.gate.checks import problems_of
 from sgibench.reports.gate.github import annotations, command, step_summary
 from sgibench.reports.gate.history import history_lines
 from sgibench.reports.gate.junit import render_gate_junit
@@ -51,6 +52,12 @@ def test_the_comment_has_the_key_table_open_and_the_rest_folded() -> None:
     assert "Response time p99" not in head
     assert "Response time p99" in folded
     assert "--seed 20261122" in folded
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_the_terminal_tells_of_no_problem_twice(name: str) -> None:
+    said = view(name, 100_000)
+    assert all(said.count(plain(problem.message)) <= 1 for problem, _ in problems_of(*sample(name)))
 
 
 @pytest.mark.parametrize("name", RUNS)

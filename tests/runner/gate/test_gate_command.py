@@ -88,6 +88,10 @@ def test_a_head_that_cannot_be_imported_is_regressed_with_its_own_words(project:
     again = invoked("--rejudge", str(project / "out"), "--json")
     assert again.exit_code == 1
     assert json.loads(again.stdout) == document
+    full = bench("gate", "--rejudge", "out", "--junit", "/dev/full", "--json", cwd=project)
+    assert (full.code, full.out) == (2, ""), "no verdict is shown that the exit code does not tell"
+    assert "cannot write /dev/full" in full.err
+    assert "--junit FILE" in full.err
 
 
 def test_a_summary_that_cannot_be_written_is_a_warning_and_a_run_cut_short_no_line_of_history(
@@ -157,6 +161,7 @@ def test_a_path_that_the_base_refuses_is_told(project: Path) -> None:
         (("--app", "app:app", "--base", "main", "--scenario", "cold-start"), "is none for a gate"),
         (("--app", "fastapi", "--base", "main"), "is the suite's own"),
         (("--app", "fastpi", "--base", "main"), "did you mean 'fastapi'"),
+        (("--app", "app:", "--base", "main"), "your own app is written module:attr"),
         (("--rejudge", "nowhere"), "is not the folder of a gate's run"),
         (("--rejudge", "nowhere", "--base", "main"), "--base does not go with it"),
         (("--rejudge", "nowhere", "--seed", "7"), "--seed does not go with it"),
@@ -184,6 +189,20 @@ def test_ctrl_c_leaves_nothing_behind_but_a_run_that_says_so(project: Path) -> N
     stored = load_gate(project / "out")
     assert (stored.status, document["epochs"]) == ("interrupted", len(stored.epochs))
     assert living(family) == []
+    assert worktrees(project) == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGHUP], ids=["ctrl-c", "terminal closed"])
+def test_who_ends_a_gate_while_it_prepares_is_heard(project: Path, signum: signal.Signals) -> None:
+    asked = ("--base", "main", "--app", "app:app", "--output", "out", "--prepare", "touch begun; sleep 60")
+    running = start_bench("gate", *asked, cwd=project)
+    assert eventually(lambda: any(Path(path, "begun").exists() for path in worktrees(project)), 60)
+    family = family_of(running.pid)
+    running.send_signal(signum)
+    out, err = running.communicate(timeout=30)
+    assert (running.returncode, out) == (130, ""), err
+    assert err.endswith("interrupted\n")
+    assert eventually(lambda: living(family) == [], 20)
     assert worktrees(project) == []
 
 

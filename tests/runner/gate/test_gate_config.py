@@ -38,6 +38,7 @@ def test_without_a_table_all_is_as_usual(tmp_path: Path) -> None:
         ("concurrency = 'many'", "concurrency: .*not 'many'", "docs/ci.md"),
         ("expect = 'anything'", "expect: ", "docs/ci.md"),
         ("path = 3", "path: ", "docs/ci.md"),
+        ("seed = 1", "seed is for a single run", "--seed"),
     ],
 )
 def test_what_the_table_cannot_say_is_told_with_its_key(tmp_path: Path, text: str, message: str, hint: str) -> None:
@@ -68,6 +69,9 @@ def test_a_metric_can_have_a_threshold_of_its_own_and_short_names_do() -> None:
         (GateConfig(threshold=["leak=2%"]), "has no percent"),
         (GateConfig(alpha="80%"), "a chance of error"),
         (GateConfig(budget="soon"), "'soon' is no duration"),
+        (GateConfig(threshold=["0.02"]), r"a change of 0.02 % is less than can be told"),
+        (GateConfig(threshold=["2%", "3%"]), r"--threshold 3%: that is said already, as 2 %"),
+        (GateConfig(threshold=["p90=5%", "response_time_p90_ms=6%"]), "said already, as 5 %"),
     ],
 )
 def test_figures_that_decide_nothing_are_refused(config: GateConfig, message: str) -> None:
@@ -86,8 +90,9 @@ def test_a_file_that_could_not_be_written_in_the_end_is_told_at_the_beginning(tm
     GateConfig(junit=str(tmp_path / "new" / "junit.xml"), history=str(tmp_path / "history.jsonl")).check_files()
     (tmp_path / "file").touch()
     for name in (".", "file/junit.xml"):
-        with pytest.raises(StoreError, match="cannot write"):
+        with pytest.raises(StoreError, match="cannot write") as caught:
             GateConfig(junit=str(tmp_path / name)).check_files()
+        assert "another file: --junit FILE" in caught.value.hint
 
 
 def test_a_pipe_and_what_is_open_already_are_written_to_and_stay_what_they_are(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_a_pipe_and_what_is_open_already_are_written_to_and_stay_what_they_are(t
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         for path in (pipe, link):
-            write_file(path, "the verdict")
+            write_file(path, "the verdict", "--junit")
         assert os.read(reader, 100) == b"the verdict"
     finally:
         os.close(reader)

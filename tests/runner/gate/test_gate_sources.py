@@ -286,8 +286,8 @@ def test_nothing_is_written_into_a_folder_that_is_used_in_place(
         (tmp_path / name / "data").write_bytes(b"x" * size)
     with trees(*find_sides("small", "large", tmp_path, []), []) as found:
         with pytest.raises(UsageError, match="too large to be copied"):
-            build(found, Building("app:app", prepare="touch hurt"), lambda name: tmp_path / f"{name}.log", print)
-        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
+            built(found, Building("app:app", prepare="touch hurt"), tmp_path)
+        built(found, Building("app:app"), tmp_path)
         for tree in found:
             assert not (tree.root / "hurt").exists()
             assert not list(tree.root.rglob("never_imported.*.pyc")), "else one side only would be byte-compiled"
@@ -315,12 +315,31 @@ def test_an_app_below_src_is_imported_from_there(tmp_path: Path) -> None:
     assert import_root(tmp_path, "shop:app") == tmp_path
 
 
+def built(found: tuple[Tree, Tree], how: Building, tmp_path: Path) -> list[Note]:
+    """Builds both sides, and returns what was noted."""
+    noted: list[Note] = []
+    build(found, how, lambda name: tmp_path / f"{name}.log", print, noted.append)
+    return noted
+
+
+def test_submodules_are_missed_as_long_as_nothing_checks_them_out(tmp_path: Path) -> None:
+    logic = repository(tmp_path / "logic", {"logic.py": "x = 1"})
+    shop = repository(tmp_path / "shop", {"app.py": app()})
+    git(shop, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(logic), "logic")
+    commit(shop, {})
+    checks_out = "git -c protocol.file.allow=always submodule --quiet update --init"
+    for command, missed in ((None, 2), (checks_out, 0)):
+        with trees(*find_sides("main", ".", shop, []), []) as found:
+            noted = built(found, Building("app:app", prepare=command), tmp_path)
+        assert ["submodules are not checked out" in note.text for note in noted] == [True] * missed
+
+
 def build_pair(tmp_path: Path, base: str, head: str) -> None:
     for name, text in (("old", base), ("new", head)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "app.py").write_text(text)
     with trees(*find_sides("old", "new", tmp_path, []), []) as found:
-        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
+        built(found, Building("app:app"), tmp_path)
 
 
 def test_a_side_that_runs_the_others_code_is_found_out(tmp_path: Path) -> None:
@@ -335,7 +354,7 @@ def test_a_side_that_runs_the_others_code_is_found_out(tmp_path: Path) -> None:
         trees(*find_sides("old", "new", tmp_path, []), []) as found,
         pytest.raises(UsageError, match=r"the base imports .*shop_logic.py, which is not its own copy"),
     ):
-        build(found, Building("app:app"), lambda name: tmp_path / f"{name}.log", print)
+        built(found, Building("app:app"), tmp_path)
 
 
 def test_a_base_that_cannot_be_imported_is_an_error_with_its_own_words(tmp_path: Path) -> None:
@@ -349,7 +368,7 @@ def test_a_setup_of_another_interface_is_refused(tmp_path: Path) -> None:
         trees(*find_sides(".", ".", tmp_path, []), []) as found,
         pytest.raises(UsageError, match="the app speaks ASGI, and gunicorn-sync does not"),
     ):
-        build(found, Building("app:app", setup="gunicorn-sync"), lambda name: tmp_path / f"{name}.log", print)
+        built(found, Building("app:app", setup="gunicorn-sync"), tmp_path)
 
 
 def test_a_folder_in_no_repository_has_none(tmp_path: Path) -> None:

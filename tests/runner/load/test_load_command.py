@@ -23,21 +23,7 @@ from .load_cases import free_port
 from .lying_server import LyingServer, Visit, always, answer, hang, late, right_then_silent
 
 # The command as the CLI mounts it, without the rest of the CLI.
-PROGRAM = """
-import sys, typer
-from sgibench.results.errors import BenchError
-from sgibench.runner.commands.load import load
-app = typer.Typer()
-app.callback()(lambda: None)
-app.command("load")(load)
-try:
-    app()
-except BenchError as error:
-    sys.stderr.write(error.message)
-    sys.exit(error.exit_code)
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
+PROGRAM = "from sgibench.runner.cli import main\nmain()"
 
 
 def bench_load(*arguments: str) -> subprocess.CompletedProcess[str]:

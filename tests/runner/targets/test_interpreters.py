@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from sgibench.apps.catalogue import Interface
-from sgibench.runner.targets.interpreters import Interpreter, find_interface, imported, interpreter
+from sgibench.results.errors import TargetError, UsageError
+from sgibench.runner.targets.interpreters import Interpreter, find_interface, find_python, imported, interpreter
 from sgibench.runner.targets.servers import KINDS
 
 
@@ -54,3 +55,22 @@ def test_the_interface_of_an_app_is_found_as_servers_find_it(interface: Interfac
 def test_an_app_may_import_what_is_named_like_a_module_beside_the_one_that_looks(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text("import requests\nrequests.get\ndef app(environ, start_response): ...\n")
     assert imported(sys.executable, "shop:app", tmp_path).interface is Interface.WSGI
+
+
+def test_an_error_on_import_is_told_by_the_apps_own_lines(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("import logic\n")
+    (tmp_path / "logic.py").write_text("x = 1 / 0\n")
+    with pytest.raises(TargetError, match="ZeroDivisionError: division by zero") as caught:
+        imported(sys.executable, "shop:app", tmp_path)
+    assert 'logic.py", line 1' in caught.value.hint
+    assert "importlib" not in caught.value.hint
+    with pytest.raises(TargetError, match="No module named 'nowhere'") as caught:
+        imported(sys.executable, "nowhere:app", tmp_path)
+    assert caught.value.hint == f"it is imported from {tmp_path}, by {sys.executable}"
+
+
+@pytest.mark.parametrize("program", ["true", "cat"])
+def test_what_is_no_python_is_told_as_that(tmp_path: Path, program: str) -> None:
+    (tmp_path / "shop.py").write_text("def app(environ, start_response): ...\n")
+    with pytest.raises(UsageError, match=f"{program} is not a Python that can be asked"):
+        imported(find_python(program), "shop:app", tmp_path)
