@@ -1,6 +1,7 @@
 """The command line: ``bench`` and ``sgibench``. Only commands print; every error is caught here, once."""
 
 import contextlib
+import errno
 import signal
 import sys
 import traceback
@@ -14,7 +15,9 @@ import typer
 
 from ..results.errors import BenchError, ExitCode, UsageError
 from .signals import ending
-from .streams import LastingConsole, unread
+from .streams import LastingConsole, drop_unwritten_errors, unread
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # a disk that has no room, or has failed; a terminal that is gone
 
 cli = typer.Typer(
     name="bench",
@@ -114,11 +117,18 @@ def main() -> None:
     except BrokenPipeError:  # whoever read our output has closed it, as `head` does
         unread(stderr=False)
         sys.exit(ExitCode.DONE)
-    except Exception:
-        # A fault of ours. By itself Python would end with 1, which says that a gate found something worse.
-        with contextlib.suppress(OSError):  # stderr may be what failed
-            traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            where = f": {error.filename}" if error.filename else ", perhaps where the output goes"
+            console.print(f"error: {error.strerror}{where}", highlight=False, markup=False, soft_wrap=True)
+            unread(stderr=False)
+        else:
+            with contextlib.suppress(OSError):
+                traceback.print_exc()  # a fault of ours
+        # By itself Python would end with 1, which says that a gate found something worse.
         sys.exit(ExitCode.USAGE)
+    finally:
+        drop_unwritten_errors()
 
 
 def _plain(text: str) -> str:

@@ -56,3 +56,12 @@ def write_view(view: RenderableType) -> None:
 def unread(stderr: bool) -> None:
     """Nobody reads it: what is still in its buffer is no error at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if stderr else 1)
+
+
+def drop_unwritten_errors() -> None:
+    """What stderr cannot take is lost, and no reason for Python to end with a code of its own."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        unread(stderr=True)

@@ -47,6 +47,15 @@ def test_an_error_that_finds_no_room_has_its_exit_code_all_the_same(arguments: l
     assert ended.returncode == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_full_disk_where_the_output_goes_is_an_error_of_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "sgibench", "list"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == "error: No space left on device, perhaps where the output goes\n"
+
+
 def test_a_verdict_goes_nowhere_where_stdout_is_closed() -> None:
     told = "from sgibench.runner.streams import write_out; write_out('the verdict')"
     command = ["sh", "-c", 'exec "$0" -c "$1" >&-', sys.executable, told]

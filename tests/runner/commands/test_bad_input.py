@@ -1,6 +1,7 @@
 """Bad input: one clear message, the documented exit code, no traceback, no process left."""
 
 import json
+import secrets
 from pathlib import Path
 
 import psutil
@@ -83,17 +84,17 @@ def test_what_cannot_be_done_is_said_in_one_message_with_code_2(
     ids=["fails to import", "no such attribute", "answers wrongly", "answers errors", "raises in the server"],
 )
 def test_an_app_that_cannot_be_measured_ends_the_run_with_its_own_words(app: str, says: str, tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(app)
-    before = {process.pid for process in psutil.process_iter()}
+    module = f"mine_{secrets.token_hex(4)}"  # other tests may run beside it
+    (tmp_path / f"{module}.py").write_text(app)
     done = bench(
-        *("run", "--app", "mine:app", "--interface", "wsgi", "--setup", "gunicorn-sync", "--epochs", "2"),
+        *("run", "--app", f"{module}:app", "--interface", "wsgi", "--setup", "gunicorn-sync", "--epochs", "2"),
         cwd=tmp_path,
         env={"SERVER": "1"},
     )
     assert done.code == 2, done.err
     assert says in done.err
-    left = [process for process in psutil.process_iter(["cmdline"]) if process.pid not in before]
-    assert not [process for process in left if "mine:app" in (process.info["cmdline"] or ())]
+    left = psutil.process_iter(["cmdline"])
+    assert not [process for process in left if f"{module}:app" in (process.info["cmdline"] or ())]
 
 
 def test_a_server_that_is_not_installed_is_named_with_the_command_that_installs_it(
