@@ -7,6 +7,7 @@ loaded as if it lay among the claims.
 
 import importlib.util
 import json
+import os
 import sys
 import traceback
 import types
@@ -30,6 +31,10 @@ def main() -> None:
     except Exception as error:
         answer = {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
     sys.stdout.write("\n" + json.dumps(answer) + "\n")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What Python says when it clears away, of an error that nobody fetched for example, is no part of the answer.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Sides that go wrong, each in its own way. Loaded by fresh interpreters, like a claim's file."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -11,6 +12,11 @@ from typing import Any
 def says(word: str) -> dict[str, Any]:
     sys.stdout.write("what a library prints is in nobody's way\n")
     return {"word": word, "pid": os.getpid(), "cores": sorted(os.sched_getaffinity(0)), "stopped": ""}
+
+
+def complains_at_its_end() -> dict[str, Any]:
+    atexit.register(sys.stderr.write, "nobody fetched this error\n")
+    return {"word": "x"}
 
 
 def fails() -> dict[str, Any]:

@@ -33,6 +33,10 @@ def test_every_repetition_is_kept_with_what_was_asked() -> None:
     assert kept[0]["gave"]["word"] == "x"
 
 
+def test_what_python_says_when_it_clears_away_is_no_answer() -> None:
+    assert carried_out(Side("the side", misbehaving.complains_at_its_end))["word"] == "x"
+
+
 @pytest.mark.parametrize(
     ("side", "told"),
     [
