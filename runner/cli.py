@@ -71,7 +71,7 @@ def _add_commands() -> None:
 
 
 def _heard(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, which is told of when it is interrupted."""
+    """The command, of whose interruption `main` hears."""
 
     @wraps(command)
     def carried_out(*given: Any, **options: Any) -> None:

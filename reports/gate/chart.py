@@ -19,8 +19,8 @@ LABEL_GAP = 0.085
 ROOM_TIMES = 4.0
 COLOURS = {MetricVerdict.REGRESSED: BAD, MetricVerdict.PASS: GOOD, MetricVerdict.UNDECIDED: MUTED}
 KEY = (
-    "Filled dots: the base was started first; hollow: the head. Crosses do not count. Whiskers: one "
-    "standard error, as far as the epoch's own rounds tell it."
+    "Filled dots: the base was started first; hollow: the head. Crosses do not count. Whiskers: one standard error, as "
+    "far as the epoch's own rounds tell it."
 )
 
 

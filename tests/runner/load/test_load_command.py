@@ -22,7 +22,7 @@ from sgibench.runner.load.request import RequestSpec, endpoint_of
 from .load_cases import free_port
 from .lying_server import LyingServer, Visit, always, answer, hang, late, right_then_silent
 
-# The command as the CLI mounts it, without the rest of the CLI.
+# The command line, to be run after what a test changes beforehand.
 PROGRAM = "from sgibench.runner.cli import main\nmain()"
 
 
